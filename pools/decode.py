@@ -1,0 +1,87 @@
+"""The bytes of one image file to pixels: PNG, JPEG, WebP, BMP and GIF, or a reason why not."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pools.errors import Rejection, told_as
+from pools.store import Images
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+EXIF_ORIENTATION = 0x0112
+WHITE = (255, 255, 255, 255)
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(data: bytes) -> Images:
+    """Pixels of one image file, uint8, shape (H, W, 1) if it is grey and (H, W, 3) if not.
+
+    The photograph's EXIF orientation is applied; palettes and CMYK become RGB; transparency is
+    laid on white; of 16 bits the upper 8 are kept; colour profiles are ignored. Raises Rejection
+    for what is no image, animated, truncated, corrupt, or larger than `MAX_FILE_BYTES` or
+    `MAX_PIXELS`; sizes are read from the header, before anything is decoded.
+    """
+    if not data:
+        raise Rejection("is empty")
+    if len(data) > MAX_FILE_BYTES:
+        raise Rejection(f"is larger than {MAX_FILE_BYTES >> 20} MiB")
+    with told_as(Rejection, "is corrupt or truncated"), _open(data) as image:
+        _require_one_small_picture(image)
+        _require_checksums(data, image)
+        return _pixels(image)
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise Rejection("is not a PNG, JPEG, WebP, BMP or GIF image") from None
+    except Image.DecompressionBombError:
+        raise Rejection(f"has more than {MAX_PIXELS:,} pixels") from None
+
+
+def _require_one_small_picture(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise Rejection(f"has more than {MAX_PIXELS:,} pixels")
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise Rejection("is animated")
+
+
+def _require_checksums(data: bytes, image: Image.Image) -> None:
+    """Pillow decodes a PNG without looking at the checksums of its pixels."""
+    if image.format == "PNG":
+        with Image.open(BytesIO(data), formats=["PNG"]) as unread:
+            unread.verify()
+
+
+def _pixels(image: Image.Image) -> Images:
+    turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1))
+    image.load()
+    flat = _grey_or_rgb(image)
+    pixels = np.array(flat.transpose(turn) if turn is not None else flat)
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def _grey_or_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        colours = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, WHITE)
+        image = Image.alpha_composite(white, colours)
+    return image.convert("L" if grey else "RGB")

@@ -1,0 +1,107 @@
+"""Import real images as a data set: all of them, or, if one is bad, none."""
+
+import tempfile
+from argparse import ArgumentParser
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from evalsite.catalog import services
+from evalsite.catalog.models import Pool
+from pools import mirrors, sources
+from pools.errors import PoolError, SourceError
+
+LARGEST_DEFAULT_PX = 256
+
+
+class Command(BaseCommand):
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="what the site will call it")
+        parser.add_argument(
+            "source",
+            nargs="?",
+            help="idx files, a folder (flat, or a sub-folder a class), zip, tar, .npz, .zarr, a CIFAR-10"
+            " python archive, or the name of a shipped pack",
+        )
+        parser.add_argument("--test", help="a source of held-out images, if not in the same place")
+        parser.add_argument(
+            "--download", choices=sorted(mirrors.SHA256), help="fetch a public set first"
+        )
+        parser.add_argument("--resolution", type=int, help="width and height, in pixels")
+        parser.add_argument("--channels", type=int, choices=[1, 3], help="1 for grey, 3 for colour")
+        parser.add_argument("--description", default="")
+        parser.add_argument("--licence", default="", help="under which the images may be used")
+        parser.add_argument("--origin", default="", help="where they come from")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if bool(options["source"]) == bool(options["download"]):
+            raise CommandError("give either a SOURCE or --download, not both and not neither")
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            try:
+                self._import(options, Path(folder), stack)
+            except (services.Refused, SourceError, PoolError) as error:
+                raise CommandError(f"nothing was imported: {error}") from error
+
+    def _import(self, options: dict[str, Any], folder: Path, stack: ExitStack) -> None:
+        source = options["source"]
+        if options["download"]:
+            source = mirrors.download(options["download"], folder, progress=self._tell)
+        splits = open_splits(source, options["test"])
+        for opened in splits.values():
+            stack.enter_context(opened)
+        resolution_px, channels = shape_of(splits[Pool.Split.TRAIN])
+        dataset = services.import_dataset(
+            options["name"],
+            splits,
+            resolution_px=options["resolution"] or resolution_px,
+            channels=options["channels"] or channels,
+            description=options["description"],
+            licence=options["licence"],
+            origin=options["origin"],
+            progress=Bar("reading", stack),
+        )
+        counts = ", ".join(f"{p.count:,} {p.get_split_display()}" for p in dataset.pools.all())
+        self.stdout.write(f"{dataset}: {counts} images of {dataset.resolution_px} px")
+
+    def _tell(self, name: str, received_bytes: int) -> None:
+        self.stdout.write(f"\r{name}: {received_bytes / 2**20:.1f} MB", ending="")
+
+
+class Bar:
+    """A progress bar that begins again when the total changes."""
+
+    def __init__(self, words: str, stack: ExitStack) -> None:
+        self._words, self._stack = words, stack
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None or self._bar.total != total or done < self._bar.n:
+            self._bar = self._stack.enter_context(tqdm(total=total, desc=self._words, delay=1))
+        self._bar.update(done - self._bar.n)
+
+
+def open_splits(source: str | Path, test: str | None) -> dict[str, sources.Source]:
+    """The training images, and the held-out ones where `test` or the source itself has any."""
+    splits = {Pool.Split.TRAIN.value: sources.open_source(source, split="train")}
+    if test:
+        splits[Pool.Split.TEST.value] = sources.open_source(test)
+        return splits
+    with suppress(SourceError):  # most sources are not divided
+        splits[Pool.Split.TEST.value] = sources.open_source(source, split="test")
+    return splits
+
+
+def shape_of(source: sources.Source) -> tuple[int, int]:
+    """Resolution and channels that suit the first image that can be decoded."""
+    for entry in source:
+        try:
+            height, width, channels = entry.decode().shape
+        except sources.Rejection:
+            continue
+        return min(height, width, LARGEST_DEFAULT_PX), channels
+    return LARGEST_DEFAULT_PX, 3

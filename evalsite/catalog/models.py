@@ -1,0 +1,268 @@
+"""What is compared: data sets, generators, the runs that train them, and the pools of images they give."""
+
+import secrets
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.urls import reverse
+
+from evalsite.jobs import Job, JobQuerySet
+from pools import store
+
+MAX_POOL = 100_000
+
+
+def random_key() -> str:
+    return secrets.token_hex(16)
+
+
+def store_url(key: str) -> str:
+    """Where the images of the pool with this key lie."""
+    return f"{settings.POOL_STORE}/{key}.zarr"
+
+
+class Dataset(models.Model):
+    """Real images at one resolution."""
+
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80, unique=True)
+    description = models.TextField(blank=True)
+    resolution_px = models.PositiveSmallIntegerField(help_text="width and height of every image")
+    channels = models.PositiveSmallIntegerField(help_text="1 for grey, 3 for colour")
+    class_names = models.JSONField(default=list, blank=True, help_text="empty without labels")
+    licence = models.CharField(max_length=200, blank=True)
+    source = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(channels__in=[1, 3]), name="channels_are_grey_or_colour"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("dataset", args=[self.slug])
+
+    @property
+    def train_pool(self) -> "Pool":
+        return self.pools.get(split=Pool.Split.TRAIN)
+
+    @property
+    def held_out_pool(self) -> "Pool":
+        """The real images that people and metrics see: unseen in training where there are any."""
+        return self.pools.filter(split=Pool.Split.TEST).first() or self.train_pool
+
+
+class GeneratorQuerySet(models.QuerySet["Generator"]):
+    def with_state(self) -> Self:
+        return self.select_related("dataset", "owner", "run").prefetch_related("pools")
+
+
+class Generator(models.Model):
+    """Whatever makes images: a network trained here, an uploaded one, a folder of images."""
+
+    class Kind(models.TextChoices):
+        TRAINED = "trained", "trained here"
+        ONNX = "onnx", "uploaded network"
+        ARCHIVE = "archive", "uploaded images"
+
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80, unique=True)
+    description = models.TextField(blank=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    dataset = models.ForeignKey(
+        Dataset, models.PROTECT, related_name="generators", help_text="what it imitates"
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="generators",
+        help_text="empty for the demo's own",
+    )
+    file = models.FileField(
+        upload_to="generators/",
+        blank=True,
+        help_text="weights, network or archive; empty until trained",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GeneratorQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("generator", args=[self.slug])
+
+    @property
+    def shown_pool(self) -> "Pool | None":
+        """The newest pool that can be looked at."""
+        return next((pool for pool in self.pools.all() if pool.is_ready), None)
+
+    @property
+    def can_sample(self) -> bool:
+        """Whether new pools can be drawn from it at will."""
+        return bool(self.file) and self.kind != self.Kind.ARCHIVE
+
+
+class TrainingRun(Job):
+    """One training of one generator, worked on in short segments that each end in a checkpoint."""
+
+    task: ClassVar[str] = "train"
+
+    generator = models.OneToOneField(Generator, models.CASCADE, related_name="run")
+    config = models.JSONField(help_text="the whole configuration, as it was when the run began")
+    seed = models.PositiveIntegerField(default=0)
+    images_seen = models.PositiveBigIntegerField(default=0)
+    images_total = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0, help_text="time spent training, in seconds")
+    checkpoint = models.FileField(
+        upload_to="checkpoints/", blank=True, help_text="empty until the first"
+    )
+
+    def __str__(self) -> str:
+        return f"training of {self.generator}"
+
+
+class LossPoint(models.Model):
+    """The losses at one moment of a run."""
+
+    run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="losses")
+    images_seen = models.PositiveBigIntegerField()
+    d_loss = models.FloatField()
+    g_loss = models.FloatField()
+
+    class Meta:
+        ordering = ["images_seen"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "images_seen"], name="one_loss_per_moment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.images_seen}: D {self.d_loss:.3f}, G {self.g_loss:.3f}"
+
+
+class SampleSheet(models.Model):
+    """The same noise drawn at one moment of a run."""
+
+    run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="sheets")
+    images_seen = models.PositiveBigIntegerField()
+    image = models.ImageField(upload_to="sheets/")
+
+    class Meta:
+        ordering = ["images_seen"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "images_seen"], name="one_sheet_per_moment")
+        ]
+
+    def __str__(self) -> str:
+        return f"samples of {self.run.generator} at {self.images_seen}"
+
+
+class PoolQuerySet(JobQuerySet):
+    def of_generators(self) -> Self:
+        return self.filter(generator__isnull=False)
+
+
+class Pool(Job):
+    """N images of one data set or generator, fixed by a seed and a content hash."""
+
+    task: ClassVar[str] = "sample"
+
+    class Split(models.TextChoices):
+        NONE = "", "none"
+        TRAIN = "train", "training"
+        TEST = "test", "held out"
+
+    dataset = models.ForeignKey(
+        Dataset, models.CASCADE, null=True, blank=True, related_name="pools", help_text="if real"
+    )
+    generator = models.ForeignKey(
+        Generator,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="pools",
+        help_text="if forged",
+    )
+    split = models.CharField(max_length=5, choices=Split.choices, blank=True)
+    count = models.PositiveIntegerField(
+        default=0,
+        validators=[MaxValueValidator(MAX_POOL)],
+        help_text="images in it; for an uploaded archive 0 until it is read",
+    )
+    seed = models.PositiveIntegerField(
+        default=0, validators=[MinValueValidator(0), MaxValueValidator(2**31 - 1)]
+    )
+    content_hash = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256; empty until ready"
+    )
+    key = models.CharField(
+        max_length=32, unique=True, default=random_key, editable=False, help_text="its name on disk"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    jobs = PoolQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(dataset__isnull=False) ^ models.Q(generator__isnull=False),
+                name="a_pool_is_real_or_forged",
+            ),
+            models.UniqueConstraint(
+                fields=["dataset", "split"],
+                condition=models.Q(dataset__isnull=False),
+                name="one_pool_per_split",
+            ),
+            models.UniqueConstraint(
+                fields=["generator", "seed", "count"],
+                condition=models.Q(generator__isnull=False),
+                name="one_pool_per_seed_and_size",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        if self.generator:
+            return f"{self.generator} ({self.count:,} images, seed {self.seed})"
+        return f"{self.dataset}, {self.get_split_display()} ({self.count:,} images)"
+
+    @property
+    def is_real(self) -> bool:
+        return self.dataset_id is not None
+
+    @property
+    def imitates(self) -> Dataset:
+        """The data set whose images these are, or want to be."""
+        found = self.dataset or (self.generator and self.generator.dataset)
+        assert found is not None  # noqa: S101  # the table's check constraint
+        return found
+
+    @property
+    def url(self) -> str:
+        return store_url(self.key)
+
+    def open(self) -> store.Pool:
+        return store.open_pool(self.url)
+
+    def describe(self) -> dict[str, Any]:
+        """What a frozen study design says of it."""
+        return {
+            "name": str(self),
+            "count": self.count,
+            "seed": self.seed,
+            "content_hash": self.content_hash,
+        }

@@ -1,0 +1,224 @@
+"""What researchers do with data sets and generators: import, train, upload, sample."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.core.files import File
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from evalsite import jobs
+from evalsite.accounts.models import User
+from evalsite.catalog.models import (
+    Dataset,
+    Generator,
+    LossPoint,
+    Pool,
+    SampleSheet,
+    TrainingRun,
+    random_key,
+    store_url,
+)
+from pools import sources, store
+
+ImportProgress = Callable[[int, int], None]
+
+
+class Refused(ValueError):
+    """What was asked cannot be done; the message says why, and what can."""
+
+
+def unique_slug(model: type[Dataset | Generator], name: str) -> str:
+    """A slug for `name` that no row of `model` has."""
+    base = slugify(name)[:70] or "unnamed"
+    taken = set(model._default_manager.filter(slug__startswith=base).values_list("slug", flat=True))
+    taken |= {"train", "upload"}  # pages of their own
+    numbered = (f"{base}-{number}" for number in range(2, len(taken) + 3))
+    return next(slug for slug in (base, *numbered) if slug not in taken)
+
+
+def import_dataset(
+    name: str,
+    splits: Mapping[str, sources.Source],
+    *,
+    resolution_px: int,
+    channels: int,
+    description: str = "",
+    licence: str = "",
+    origin: str = "",
+    progress: ImportProgress | None = None,
+) -> Dataset:
+    """Copy every split into a pool of its own: all of them, or nothing is kept.
+
+    Raises `pools.sources.BadImages` naming each rejected file.
+    """
+    if Dataset.objects.filter(name__iexact=name).exists():
+        raise Refused(f"there is a data set called {name!r} already: choose another name")
+    keys = {split: random_key() for split in splits}
+    try:
+        written = {
+            split: sources.import_images(
+                source,
+                store_url(keys[split]),
+                resolution_px=resolution_px,
+                channels=channels,
+                progress=progress,
+            )
+            for split, source in splits.items()
+        }
+        with transaction.atomic():
+            dataset = Dataset.objects.create(
+                name=name,
+                slug=unique_slug(Dataset, name),
+                description=description,
+                resolution_px=resolution_px,
+                channels=channels,
+                class_names=list(next(iter(splits.values())).class_names or []),
+                licence=licence,
+                source=origin,
+            )
+            for split, pool in written.items():
+                _add_real_pool(dataset, split, keys[split], pool)
+    except BaseException:
+        for key in keys.values():
+            with suppress(store.PoolError):
+                store.remove(store_url(key))
+        raise
+    return dataset
+
+
+def _add_real_pool(dataset: Dataset, split: str, key: str, pool: store.Pool) -> None:
+    now = timezone.now()
+    Pool.jobs.create(
+        dataset=dataset,
+        split=split,
+        key=key,
+        count=len(pool),
+        content_hash=pool.content_hash(),
+        state=jobs.JobState.READY,
+        progress=1.0,
+        started_at=now,
+        finished_at=now,
+    )
+
+
+@transaction.atomic
+def start_training(
+    *,
+    owner: User | None,
+    name: str,
+    dataset: Dataset,
+    config: dict[str, Any],
+    images_total: int,
+    seed: int = 0,
+    pool_size: int = 0,
+    description: str = "",
+) -> Generator:
+    """Queue a training, and a pool of `pool_size` images that waits for it (0 for none)."""
+    generator = Generator.objects.create(
+        name=name,
+        slug=unique_slug(Generator, name),
+        description=description,
+        kind=Generator.Kind.TRAINED,
+        dataset=dataset,
+        owner=owner,
+    )
+    run = TrainingRun.jobs.create(
+        generator=generator,
+        config=config,
+        images_total=images_total,
+        seed=seed,
+    )
+    jobs.submit(run)
+    if pool_size:
+        Pool.jobs.create(
+            generator=generator, count=pool_size, seed=seed, state=jobs.JobState.WAITING
+        )
+    return generator
+
+
+@transaction.atomic
+def upload_generator(
+    *,
+    owner: User | None,
+    name: str,
+    dataset: Dataset,
+    kind: str,
+    file: "File[bytes]",
+    count: int = 0,
+    seed: int = 0,
+    description: str = "",
+) -> Generator:
+    """Keep an uploaded archive or network, and ask for its first pool."""
+    generator = Generator(
+        name=name,
+        slug=unique_slug(Generator, name),
+        description=description,
+        kind=kind,
+        dataset=dataset,
+        owner=owner,
+    )
+    generator.file.save(f"{random_key()}{Path(file.name or '').suffix.lower()}", file, save=False)
+    generator.save()
+    request_pool(generator, count=count, seed=seed)
+    return generator
+
+
+@transaction.atomic
+def request_pool(generator: Generator, *, count: int, seed: int = 0) -> Pool:
+    """The pool of this seed and size; asked for now if it is new."""
+    pool, created = Pool.jobs.get_or_create(generator=generator, count=count, seed=seed)
+    if created:
+        jobs.submit(pool)
+    return pool
+
+
+def record_progress(
+    run: TrainingRun,
+    *,
+    images_seen: int,
+    seconds: float,
+    d_loss: float,
+    g_loss: float,
+    sheet_png: bytes | None,
+) -> None:
+    """Keep one moment of a run: its losses, and its samples where there are any."""
+    LossPoint.objects.update_or_create(
+        run=run, images_seen=images_seen, defaults={"d_loss": d_loss, "g_loss": g_loss}
+    )
+    TrainingRun.jobs.filter(pk=run.pk).update(images_seen=images_seen, seconds=seconds)
+    if sheet_png is None or SampleSheet.objects.filter(run=run, images_seen=images_seen).exists():
+        return
+    sheet = SampleSheet(run=run, images_seen=images_seen)
+    sheet.image.save(f"{run.pk}-{images_seen}.png", ContentFile(sheet_png))
+
+
+def keep_checkpoint(run: TrainingRun, path: Path, *, images_seen: int, seconds: float) -> None:
+    """Replace the run's checkpoint, and forget what was recorded after it by a segment that died."""
+    old = run.checkpoint.name
+    with path.open("rb") as opened:
+        run.checkpoint.save(f"{run.pk}-{images_seen}.safetensors", File(opened), save=False)
+    run.images_seen, run.seconds = images_seen, seconds
+    run.save(update_fields=["checkpoint", "images_seen", "seconds"])
+    if old and old != run.checkpoint.name:
+        run.checkpoint.storage.delete(old)
+
+
+def finish_training(run: TrainingRun, weights: Path) -> None:
+    """Keep the trained generator's weights and let the pools that waited for them be sampled."""
+    generator = run.generator
+    with weights.open("rb") as opened:
+        generator.file.save(f"{generator.slug}.safetensors", File(opened))
+    for pool in Pool.jobs.filter(generator=generator, state=jobs.JobState.WAITING):
+        jobs.release(pool)
+
+
+def finish_pool(pool: Pool, images: store.Pool) -> None:
+    """Record what was sampled; the caller marks the row ready."""
+    pool.count = len(images)
+    pool.content_hash = images.content_hash()
+    pool.save(update_fields=["count", "content_hash"])

@@ -1,0 +1,43 @@
+"""What an uploaded file is, told before anything of it is kept: an archive of images, or a network."""
+
+from pathlib import Path
+
+from evalsite.catalog.models import Generator
+from generators.sandbox.errors import ModelRefusedError
+from generators.sandbox.recognise import check_upload
+from pools import sources
+
+COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+ZIP, TAR, TAR_AT = b"PK", b"ustar", 257
+
+
+class UploadRefused(ValueError):
+    """A file that is neither images nor a network that can be run safely: why, and what to do."""
+
+
+def kind_of(path: Path, name: str, *, largest_mb: int) -> Generator.Kind:
+    """Recognise an uploaded file by its bytes; `name` is what its owner called it."""
+    with path.open("rb") as file:
+        start = file.read(TAR_AT + len(TAR))
+    if start.startswith(COMPRESSED) or start[TAR_AT:] == TAR:
+        return Generator.Kind.ARCHIVE
+    try:
+        if start.startswith(ZIP) and _holds_images(path):
+            return Generator.Kind.ARCHIVE
+        check_upload(path, largest_mb=largest_mb)
+    except ModelRefusedError as error:
+        raise UploadRefused(str(error)) from error
+    if not name.lower().endswith(".onnx"):
+        raise UploadRefused(
+            f"{name} is neither an archive of images (.zip, .tar, .tar.gz) nor a network (.onnx)"
+        )
+    return Generator.Kind.ONNX
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether a zip lists images; one that holds a network of any kind does not."""
+    try:
+        with sources.open_source(path) as source:
+            return len(source) > 0
+    except sources.SourceError:
+        return False

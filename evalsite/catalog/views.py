@@ -1,0 +1,163 @@
+"""Pages about data sets, generators and their training."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from evalsite import jobs
+from evalsite.catalog import services
+from evalsite.catalog.curves import loss_curves
+from evalsite.catalog.forms import PoolForm, TrainForm, UploadForm
+from evalsite.catalog.models import Dataset, Generator, Pool, SampleSheet
+from pools import stimulus
+
+SHEET_IMAGES, SHEET_COLUMNS = 48, 8
+
+
+@require_safe
+def datasets(request: HttpRequest) -> HttpResponse:
+    found = Dataset.objects.prefetch_related("pools")
+    return render(request, "catalog/datasets.html", {"datasets": found})
+
+
+@require_safe
+def dataset(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Dataset.objects.prefetch_related("pools"), slug=slug)
+    generators = found.generators.with_state()
+    return render(request, "catalog/dataset.html", {"dataset": found, "generators": generators})
+
+
+@require_safe
+def generators(request: HttpRequest) -> HttpResponse:
+    found = Generator.objects.with_state()
+    return render(request, "catalog/generators.html", {"generators": found})
+
+
+@require_safe
+def generator(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Generator.objects.with_state(), slug=slug)
+    run = getattr(found, "run", None)
+    context = {
+        "generator": found,
+        "run": run,
+        "sheet": run.sheets.last() if run else None,
+        "curves": loss_curves(run) if run else None,
+        "pools": found.pools.all(),
+        "may_change": may_change(request, found),
+        "pool_form": PoolForm(),
+        "is_live": any(job.is_unfinished for job in (*found.pools.all(), *([run] if run else []))),
+    }
+    return render(request, "catalog/generator.html", context)
+
+
+def may_change(request: HttpRequest, found: Generator) -> bool:
+    user = request.user
+    return user.is_authenticated and (user == found.owner or user.is_staff)
+
+
+def _own(request: HttpRequest, slug: str) -> Generator:
+    found = get_object_or_404(Generator, slug=slug)
+    if not may_change(request, found):
+        raise PermissionDenied("Only the researcher who made a generator can change it.")
+    return found
+
+
+@login_required
+def train(request: HttpRequest) -> HttpResponse:
+    form = TrainForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        made = services.start_training(
+            owner=request.user,  # type: ignore[arg-type]  # login_required
+            name=asked["name"],
+            dataset=asked["dataset"],
+            config=asked["loaded"].as_dict(),
+            images_total=asked["loaded"].images,
+            description=asked["loaded"].description,
+            seed=asked["seed"],
+            pool_size=asked["pool_size"],
+        )
+        return redirect(made)
+    return render(request, "catalog/train.html", {"form": form})
+
+
+@login_required
+def upload(request: HttpRequest) -> HttpResponse:
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        made = services.upload_generator(
+            owner=request.user,  # type: ignore[arg-type]  # login_required
+            name=asked["name"],
+            dataset=asked["dataset"],
+            kind=form.kind,
+            file=asked["file"],
+            count=asked["count"] if form.kind == Generator.Kind.ONNX else 0,
+            seed=asked["seed"],
+        )
+        return redirect(made)
+    return render(request, "catalog/upload.html", {"form": form})
+
+
+@login_required
+@require_POST
+def sample(request: HttpRequest, slug: str) -> HttpResponse:
+    found = _own(request, slug)
+    form = PoolForm(request.POST)
+    if not found.can_sample:
+        messages.error(request, "This generator has no network to draw from (yet).")
+    elif form.is_valid():
+        pool = services.request_pool(found, **form.cleaned_data)
+        messages.success(request, f"{pool}: {pool.get_state_display()}.")
+    else:
+        messages.error(request, "; ".join(f"{k}: {' '.join(v)}" for k, v in form.errors.items()))
+    return redirect(found)
+
+
+@login_required
+@require_POST
+def cancel_training(request: HttpRequest, slug: str) -> HttpResponse:
+    found = _own(request, slug)
+    jobs.cancel(found.run)
+    messages.success(request, "Cancelled. What was trained is kept: Resume goes on from there.")
+    return redirect(found)
+
+
+@login_required
+@require_POST
+def resume_training(request: HttpRequest, slug: str) -> HttpResponse:
+    found = _own(request, slug)
+    if not jobs.retry(found.run):
+        messages.error(request, "This training is not stopped.")
+    return redirect(found)
+
+
+@login_required
+@require_POST
+def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
+    pool = get_object_or_404(Pool.jobs.of_generators(), pk=pk)
+    assert pool.generator is not None  # noqa: S101  # of_generators
+    found = _own(request, pool.generator.slug)
+    jobs.retry(pool)
+    return redirect(found)
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400, immutable=True)
+def sheet(request: HttpRequest, pk: int) -> FileResponse:
+    """What a network drew at one moment of its training."""
+    found = get_object_or_404(SampleSheet, pk=pk)
+    return FileResponse(found.image.open(), content_type="image/png")
+
+
+@require_safe
+@cache_control(public=True, max_age=3600)
+def pool_sheet(request: HttpRequest, pk: int) -> HttpResponse:
+    """The first images of a pool, as one picture."""
+    pool = get_object_or_404(Pool.jobs.ready(), pk=pk)
+    images = pool.open().read(0, min(SHEET_IMAGES, pool.count))
+    return HttpResponse(stimulus.encode_grid(images, SHEET_COLUMNS), content_type="image/png")

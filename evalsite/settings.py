@@ -1,0 +1,158 @@
+"""Settings for every installation: only the environment (or a .env file beside manage.py) differs."""
+
+import os
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+import dj_database_url
+from django.contrib.messages import constants as messages
+from environs import Env
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by onnxruntime when it is imported
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+# What is kept: database, pools, files, the broker's log. Everything under one folder by default.
+DATA_DIR = Path(env.str("UNCANNY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+POOL_STORE = env.str("UNCANNY_POOL_STORE", str(DATA_DIR / "pools"))  # a folder, or s3://… by fsspec
+MEDIA_ROOT = DATA_DIR / "files"
+
+SECRET_KEY = env.str("SECRET_KEY")
+DEBUG = env.bool("DEBUG", False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+HTTPS = env.bool("UNCANNY_HTTPS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+
+INSTALLED_APPS = [
+    "evalsite",
+    "evalsite.home",
+    "evalsite.leaderboard",
+    "evalsite.studies",
+    "evalsite.catalog",
+    "evalsite.accounts",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_htmx",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "evalsite.urls"
+WSGI_APPLICATION = "evalsite.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.str("DATABASE_URL", f"sqlite:///{DATA_DIR / 'uncanny.sqlite3'}"), conn_max_age=60
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A read that becomes a write must queue for the lock, not fail: hence IMMEDIATE.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "generators"
+LOGOUT_REDIRECT_URL = "home"
+SIGNUP_OPEN = env.bool("UNCANNY_SIGNUP_OPEN", True)
+
+# Without a mail server, mails are printed in the log of the web process.
+EMAIL_HOST = env.str("EMAIL_HOST", "")
+EMAIL_PORT = env.int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", True)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "uncanny@localhost")
+
+
+def _broker_socket() -> Path:
+    """Where the embedded broker listens; a socket's path must stay under 108 characters."""
+    path = DATA_DIR / "broker" / "broker.sock"
+    if len(str(path)) < 100:
+        return path
+    digest = sha256(str(DATA_DIR).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"uncanny-{digest}" / "broker.sock"
+
+
+BROKER_SOCKET = _broker_socket()
+BROKER_URL = env.str("BROKER_URL", f"redis+socket://{BROKER_SOCKET}?virtual_host=0")
+BROKER_IS_EMBEDDED = "BROKER_URL" not in os.environ
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 60
+STATICFILES_DIRS = [BASE_DIR / "evalsite" / "static"]
+
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+LANGUAGE_CODE = "en-gb"
+
+# Every upload goes to disk: a generator or an archive may be large, and is looked at before it is kept.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+UPLOAD_MAX_MB = env.int("UNCANNY_UPLOAD_MAX_MB", 2048)
+ONNX_MAX_MB = env.int("UNCANNY_ONNX_MAX_MB", 512)
+ONNX_TIMEOUT_S = env.int("UNCANNY_ONNX_TIMEOUT_S", 600)
+ONNX_MEMORY_MB = env.int("UNCANNY_ONNX_MEMORY_MB", 4096)
+INSECURE_SANDBOX = env.bool("UNCANNY_INSECURE_SANDBOX", False)
+
+MESSAGE_TAGS = {messages.ERROR: "error", messages.SUCCESS: "success"}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,19 @@
+"""Studies in the admin: to look at, and to close."""
+
+from django.contrib import admin
+
+from evalsite.studies.models import Observer, Study
+
+
+@admin.register(Study)
+class StudyAdmin(admin.ModelAdmin):
+    list_display = ["name", "code", "protocol", "dataset", "state", "owner", "opened_at"]
+    list_filter = ["state", "protocol", "dataset"]
+    readonly_fields = ["code", "design", "design_hash", "opened_at"]
+
+
+@admin.register(Observer)
+class ObserverAdmin(admin.ModelAdmin):
+    list_display = ["__str__", "counts", "simulated", "consented_at", "finished_at"]
+    list_filter = ["counts", "simulated"]
+    exclude = ["token"]

@@ -1,0 +1,81 @@
+"""Forms: launching a study, and one answer as the browser sends it."""
+
+from typing import Any
+
+from django import forms
+
+from evalsite.catalog.models import Dataset, Pool
+from evalsite.studies.models import Protocol, Response
+
+CONSENT = (
+    "You will see images one at a time. Some are real, some were made by a computer; about half of each. "
+    "Say for each whether you think it is real. There is no trick, and no personal data is asked: we keep "
+    "your answers, their times and the size of your screen. You may stop whenever you like."
+)
+SECONDS_A_TRIAL = {Protocol.UNLIMITED: 3.0, Protocol.FLASH: 5.0}
+
+
+class LaunchForm(forms.Form):
+    name = forms.CharField(max_length=120, help_text="Only researchers see it.")
+    dataset = forms.ModelChoiceField(Dataset.objects.all(), label="Real images", empty_label=None)
+    pools = forms.ModelMultipleChoiceField(
+        Pool.jobs.none(),
+        label="Generators’ images",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose the images of at least one generator."},
+    )
+    protocol = forms.ChoiceField(
+        choices=[
+            (Protocol.UNLIMITED, "Unlimited: one image until answered. Scores the error rate."),
+            (Protocol.FLASH, "Flash: one image for a fraction of a second. Scores the threshold."),
+        ],
+        widget=forms.RadioSelect,
+        initial=Protocol.UNLIMITED,
+    )
+    trials = forms.IntegerField(
+        label="Trials per observer",
+        min_value=2,
+        max_value=1000,
+        initial=60,
+        help_text="Half of them real. HYPE used 100 unlimited, 450 flashed.",
+    )
+    practice_trials = forms.IntegerField(
+        label="Practice trials",
+        min_value=0,
+        max_value=100,
+        initial=4,
+        help_text="With feedback, not scored.",
+    )
+    seed = forms.IntegerField(
+        min_value=0, max_value=2**31 - 1, initial=0, help_text="Shuffles images and order."
+    )
+    consent_text = forms.CharField(
+        label="Consent text",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        initial=CONSENT,
+        help_text="Shown before anything else.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choosable = (
+            Pool.jobs.of_generators()
+            .exclude(count=0)
+            .filter(state__in=["queued", "running", "ready"])
+        )
+        pools = self.fields["pools"]
+        assert isinstance(pools, forms.ModelMultipleChoiceField)  # noqa: S101  # for the type
+        pools.queryset = choosable.select_related("generator__dataset")
+
+
+class ResponseForm(forms.Form):
+    """One answer as a browser sends it; `trial` is the code in the image's address."""
+
+    trial = forms.CharField(max_length=32)
+    answer = forms.ChoiceField(choices=Response.Answer.choices)
+    rt_ms = forms.FloatField(min_value=0)
+    shown_ms = forms.FloatField(min_value=0, required=False)
+    frames_shown = forms.IntegerField(min_value=0, required=False)
+    frames_dropped = forms.IntegerField(min_value=0, required=False)
+    refresh_hz = forms.FloatField(min_value=0, required=False)
+    flags = forms.CharField(max_length=100, required=False)

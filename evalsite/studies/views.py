@@ -1,0 +1,70 @@
+"""What researchers see of a study: its launch, its link, its results."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from evalsite.studies import services
+from evalsite.studies.forms import SECONDS_A_TRIAL, LaunchForm
+from evalsite.studies.models import Study
+from evalsite.studies.table import trial_table
+from scoring.table import write_csv
+
+
+@require_safe
+def studies(request: HttpRequest) -> HttpResponse:
+    found = Study.objects.with_counts().select_related("dataset", "owner")
+    return render(request, "studies/studies.html", {"studies": found})
+
+
+@login_required
+def launch(request: HttpRequest) -> HttpResponse:
+    form = LaunchForm(request.POST or None, initial={"pools": request.GET.getlist("pool")})
+    if request.method == "POST" and form.is_valid():
+        try:
+            study = services.launch_study(owner=request.user, **form.cleaned_data)  # type: ignore[misc]
+        except services.Refused as error:
+            form.add_error(None, str(error))
+        else:
+            return redirect(study)
+    return render(
+        request, "studies/launch.html", {"form": form, "seconds_a_trial": SECONDS_A_TRIAL}
+    )
+
+
+def may_change(request: HttpRequest, study: Study) -> bool:
+    user = request.user
+    return user.is_authenticated and (user == study.owner or user.is_staff)
+
+
+def _own(request: HttpRequest, code: str) -> Study:
+    study = get_object_or_404(Study, code=code)
+    if not may_change(request, study):
+        raise PermissionDenied("Only the researcher who launched a study can do this.")
+    return study
+
+
+@login_required
+@require_POST
+def close(request: HttpRequest, code: str) -> HttpResponse:
+    study = _own(request, code)
+    services.close_study(study)
+    messages.success(request, "Closed. Nobody can start it any more; all answers are kept.")
+    return redirect(study)
+
+
+@login_required
+@require_safe
+def trials_csv(request: HttpRequest, code: str) -> HttpResponse:
+    """Every answer that counts, as `python -m scoring` reads it."""
+    study = _own(request, code)
+    simulated = "simulated" in request.GET
+    name = f"trials-{study.code}{'-simulated' if simulated else ''}.csv"
+    response = HttpResponse(
+        content_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+    write_csv(trial_table([study], simulated=simulated), response)
+    return response

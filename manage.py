@@ -1,0 +1,12 @@
+#!/usr/bin/env python
+"""Django's entry: `python manage.py up` starts everything, `help` lists the rest."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalsite.settings")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,1 @@
+"""Celery tasks: load the row, call the science, store the result."""

@@ -1,0 +1,59 @@
+"""How a task takes a row: claim it, keep the lease alive, and leave the row in a state that says what happened."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from celery.signals import worker_shutting_down
+
+from evalsite.celery import app
+from evalsite.jobs import Job, Lease, Stopped, claim, shutting_down
+from pools.errors import PoolError, SourceError
+
+log = logging.getLogger(__name__)
+
+WORDED = (ValueError, ArithmeticError, RuntimeError, OSError, PoolError, SourceError)
+"""The kinds of error that the sciences raise, in words for the researcher."""
+
+J = TypeVar("J", bound=Job)
+Work = Callable[[Lease[J]], None]
+
+
+def completes(model: type[J]) -> Callable[[Work[J]], Work[J]]:
+    """Make the Celery task that completes rows of `model`; a row that is not queued is left alone.
+
+    The work may end the lease itself (`requeue` for a further segment); otherwise the row becomes ready.
+    """
+
+    def decorate(work: Work[J]) -> Work[J]:
+        def task(pk: int) -> None:
+            lease = claim(model, pk)
+            if lease is None:
+                return
+            with lease:
+                _attempt(work, lease)
+
+        app.task(task, name=f"workers.tasks.{model.task}")
+        return work
+
+    return decorate
+
+
+def _attempt(work: Work[J], lease: Lease[J]) -> None:
+    try:
+        work(lease)
+    except Stopped:
+        lease.put_down()
+    except WORDED as error:
+        log.warning("%s failed: %s", lease.row, error)
+        lease.fail(str(error))
+    except Exception as error:
+        log.exception("%s failed", lease.row)
+        lease.fail(f"This is a fault of the platform, not of your input: {error!r}. Press Retry.")
+    else:
+        lease.ready()
+
+
+@worker_shutting_down.connect
+def _put_down_tools(**_: object) -> None:
+    shutting_down.set()

@@ -1,0 +1,1 @@
+"""Responses to numbers: error rates, d′, thresholds, intervals and ranks from a trial table."""

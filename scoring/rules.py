@@ -1,0 +1,127 @@
+"""The rules of a trial table, and the error that lists every row that breaks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.columns import Mask, Numbers, Text, factorise, first_rows, joint_codes
+
+if TYPE_CHECKING:
+    from scoring.table import TrialTable
+
+NUMERIC = ("position", "rt_ms", "exposure_ms", "shown_ms")
+LISTED_ROWS = 10
+
+
+class BadTable(ValueError):
+    """A trial table that cannot be used; nothing of it is.
+
+    `reasons` holds what is wrong, for the first bad rows; `total` counts all bad rows.
+    """
+
+    def __init__(self, reasons: Sequence[str], total: int = 1) -> None:
+        self.reasons = tuple(reasons)
+        self.total = total
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        listed = "; ".join(self.reasons)
+        if self.total == 1:
+            return listed
+        unlisted = self.total - len(self.reasons)
+        more = f"; and {unlisted} more" if unlisted > 0 else ""
+        return f"{self.total} bad rows: {listed}{more}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule: the rows that break it, and the words for one such row."""
+
+    broken: Mask
+    reason: Callable[[int], str]
+
+
+def refuse_broken(
+    checks: Sequence[Check],
+    misshapen: Sequence[tuple[int, str]],
+    places: NDArray[np.integer[Any]],
+    place: str,
+) -> None:
+    """Raise BadTable if any row breaks a rule or is misshapen, naming the first rows by place."""
+    broken = np.logical_or.reduce([check.broken for check in checks])
+    rows = np.flatnonzero(broken)
+    bad = [
+        (int(places[row]), ", ".join(check.reason(row) for check in checks if check.broken[row]))
+        for row in rows[:LISTED_ROWS].tolist()
+    ]
+    bad = sorted([*bad, *misshapen])[:LISTED_ROWS]
+    if bad:
+        listed = [f"{place} {number}: {reason}" for number, reason in bad]
+        raise BadTable(listed, len(rows) + len(misshapen))
+
+
+def rules(table: TrialTable, places: NDArray[np.integer[Any]], place: str) -> list[Check]:
+    """Every rule of a trial table, applied."""
+    words = {"real", "fake"}
+    unknown_truth = ~_among(table.truth, words)
+    unknown_response = ~_among(table.response, {*words, ""})
+    no_generator = table.fake & _among(table.generator, {"", "real", "Real", "REAL"})
+    named_real = (table.truth == "real") & (table.generator != "")
+    return [
+        Check(table.observer == "", lambda row: "observer is empty"),
+        Check(table.stimulus == "", lambda row: "stimulus is empty"),
+        Check(unknown_truth, lambda row: f"truth {table.truth[row]!r} is neither real nor fake"),
+        Check(
+            unknown_response,
+            lambda row: f"response {table.response[row]!r} is neither real nor fake nor empty",
+        ),
+        Check(no_generator, lambda row: "a fake image needs its generator's name"),
+        Check(
+            named_real, lambda row: f"a real image cannot have generator {table.generator[row]!r}"
+        ),
+        *(_number_rule(getattr(table, name), name) for name in NUMERIC),
+        _one_answer(table, places, place),
+        _one_origin(table, places, place),
+    ]
+
+
+def _among(column: Text, words: set[str]) -> Mask:
+    names, codes = factorise(column)
+    return np.array([name in words for name in names], dtype=np.bool_)[codes]
+
+
+def _number_rule(column: Numbers, name: str) -> Check:
+    broken = (column < 0) | np.isinf(column)
+    return Check(broken, lambda row: f"{name} must be finite and not negative, got {column[row]:g}")
+
+
+def _one_answer(table: TrialTable, places: NDArray[np.integer[Any]], place: str) -> Check:
+    first = first_rows(joint_codes(table.study, table.observer, table.stimulus)[1])
+    return Check(
+        first != np.arange(len(table)),
+        lambda row: (
+            f"observer {table.observer[row]!r} already has stimulus {table.stimulus[row]!r} "
+            f"on {place} {places[first[row]]}"
+        ),
+    )
+
+
+def _one_origin(table: TrialTable, places: NDArray[np.integer[Any]], place: str) -> Check:
+    first = first_rows(joint_codes(table.study, table.stimulus)[1])
+    changed = (table.truth != table.truth[first]) | (table.generator != table.generator[first])
+
+    def origin(row: int) -> str:
+        return table.generator[row] or table.truth[row] or "of no known origin"
+
+    return Check(
+        np.asarray(changed, dtype=np.bool_),
+        lambda row: (
+            f"stimulus {table.stimulus[row]!r} is {origin(row)} here "
+            f"but {origin(first[row])} on {place} {places[first[row]]}"
+        ),
+    )

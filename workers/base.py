@@ -54,6 +54,6 @@ def _attempt(work: Work[J], lease: Lease[J]) -> None:
         lease.ready()
 
 
-@worker_shutting_down.connect
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _put_down_tools(**_: object) -> None:
     shutting_down.set()

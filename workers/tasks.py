@@ -155,7 +155,7 @@ def _read_archive(lease: Lease[Pool], generator: Generator) -> store.Pool:
 
 def _fetched(generator: Generator, folder: Path) -> Path:
     """A local copy of the generator's file, wherever it is stored."""
-    local = folder / Path(generator.file.name).name
+    local = folder / Path(generator.file.name or "upload").name
     with generator.file.open() as stored, local.open("wb") as copy:
         shutil.copyfileobj(stored, copy)
     return local
@@ -185,13 +185,13 @@ def measure(lease: Lease[Measurement]) -> None:
     leaderboard.record_measurement(lease.row, json.loads(json.dumps(measured.as_dict())))
 
 
-@app.task(name="workers.tasks.score")
+@app.task(name="workers.tasks.score")  # type: ignore[untyped-decorator]
 def score(pk: int) -> None:
     """Score a study, and the leaderboard it belongs to, from all answers so far."""
     leaderboard.refresh_scores(Study.objects.get(pk=pk))
 
 
-@app.task(name="workers.tasks.sweep")
+@app.task(name="workers.tasks.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Put right what a dead worker, broker or machine has left behind."""
     jobs.sweep()

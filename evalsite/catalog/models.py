@@ -171,7 +171,7 @@ class SampleSheet(models.Model):
         return f"samples of {self.run.generator} at {self.images_seen}"
 
 
-class PoolQuerySet(JobQuerySet):
+class PoolQuerySet(JobQuerySet["Pool"]):
     def of_generators(self) -> Self:
         return self.filter(generator__isnull=False)
 
@@ -214,7 +214,7 @@ class Pool(Job):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
-    jobs = PoolQuerySet.as_manager()
+    jobs = PoolQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -247,9 +247,10 @@ class Pool(Job):
     @property
     def imitates(self) -> Dataset:
         """The data set whose images these are, or want to be."""
-        found = self.dataset or (self.generator and self.generator.dataset)
-        assert found is not None  # noqa: S101  # the table's check constraint
-        return found
+        if self.dataset:
+            return self.dataset
+        assert self.generator is not None  # noqa: S101  # the table's check constraint
+        return self.generator.dataset
 
     @property
     def url(self) -> str:

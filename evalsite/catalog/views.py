@@ -114,7 +114,7 @@ def sample(request: HttpRequest, slug: str) -> HttpResponse:
         pool = services.request_pool(found, **form.cleaned_data)
         messages.success(request, f"{pool}: {pool.get_state_display()}.")
     else:
-        messages.error(request, "; ".join(f"{k}: {' '.join(v)}" for k, v in form.errors.items()))
+        messages.error(request, "; ".join(f"{k}: {v.as_text()}" for k, v in form.errors.items()))
     return redirect(found)
 
 

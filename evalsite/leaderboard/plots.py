@@ -1,13 +1,13 @@
 """The leaderboard's pictures: an interval plot, and people's scores against a metric."""
 
+import math
 from dataclasses import dataclass
 
 from evalsite.leaderboard.board import Board, Row
 from evalsite.leaderboard.models import Score
 from evalsite.leaderboard.words import figure
 
-ROW_HEIGHT = 44
-WIDTH = 400
+GUESSING = 0.5
 SCATTER_W, SCATTER_H = 240, 160
 
 
@@ -19,64 +19,55 @@ class Tick:
 
 @dataclass(frozen=True)
 class Bar:
-    """One generator's interval, in the plot's units."""
+    """One generator's value and interval, in percent of the axis."""
 
     row: Row
-    y: float
-    x: float
+    score: Score
+    at: float
     low: float
     high: float
-    score: Score
 
     @property
-    def label_y(self) -> float:
-        return self.y - 14
+    def width(self) -> float:
+        return self.high - self.low
 
 
 @dataclass(frozen=True)
 class IntervalPlot:
+    """All leading scores on one axis; `chance` is where guessing lies, if it is on the axis."""
+
     bars: list[Bar]
     ticks: list[Tick]
-    chance_x: float | None
+    chance: float | None
     heading: str
-
-    @property
-    def height(self) -> float:
-        return ROW_HEIGHT * len(self.bars) + 10
-
-    @property
-    def ticks_y(self) -> float:
-        return self.height + 20
 
 
 def interval_plot(board: Board) -> IntervalPlot | None:
     """The leading scores on one axis, or None before anyone has answered."""
-    name = board.lead_name
-    scores = [(row, row.human[name]) for row in board.rows if name in row.human]
+    scores = [(row, row.lead) for row in board.rows if row.lead]
     if not scores:
         return None
-    words = figure(name)
-    is_rate = name == "error_rate"
-    top = 0.5 if is_rate else 100.0
-    top = max([top, *(score.value if score.high is None else score.high for _, score in scores)])
-    top = -(-top * 10 // 1) / 10 if is_rate else -(-top // 100) * 100
+    words = figure(board.lead_name)
+    is_rate = board.lead_name == "error_rate"
+    highest = max(score.value if score.high is None else score.high for _, score in scores)
+    top = max(highest, GUESSING) if is_rate else highest
+    top = math.ceil(10 * top) / 10 if is_rate else 100.0 * math.ceil(top / 100)
 
-    def at(value: float) -> float:
-        return WIDTH * min(max(value / top, 0.0), 1.0)
+    def at(value: float | None, otherwise: float) -> float:
+        return 100 * min(max((otherwise if value is None else value) / top, 0.0), 1.0)
 
     bars = [
         Bar(
             row,
-            y=ROW_HEIGHT * (index + 0.7),
-            x=at(score.value),
-            low=at(score.value if score.low is None else score.low),
-            high=at(score.value if score.high is None else score.high),
-            score=score,
+            score,
+            at=at(score.value, score.value),
+            low=at(score.low, score.value),
+            high=at(score.high, score.value),
         )
-        for index, (row, score) in enumerate(scores)
+        for row, score in scores
     ]
-    ticks = [Tick(WIDTH * share, f"{words.write(top * share)}") for share in (0.0, 0.5, 1.0)]
-    return IntervalPlot(bars, ticks, at(0.5) if is_rate else None, words.heading)
+    ticks = [Tick(100 * share, words.write(top * share)) for share in (0.0, 0.5, 1.0)]
+    return IntervalPlot(bars, ticks, 100 * GUESSING / top if is_rate else None, words.heading)
 
 
 @dataclass(frozen=True)

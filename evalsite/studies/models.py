@@ -1,7 +1,7 @@
 """What observers are shown and what they answer: study, observer, block, trial, response."""
 
 import secrets
-from typing import Self
+from typing import Literal, Self
 
 from django.conf import settings
 from django.db import models
@@ -208,7 +208,7 @@ class Trial(models.Model):
         return f"{self.block}, trial {self.position}"
 
     @property
-    def truth(self) -> str:
+    def truth(self) -> Literal["real", "fake"]:
         return "real" if self.pool.is_real else "fake"
 
 

@@ -19,7 +19,10 @@ from evalsite.studies.models import Block, Observer, Protocol, Response, Study, 
 from scoring.simulate import Answer, SimulatedObserver, image_effect, simulate_response
 from scoring.staircase import WEIGHTED_UP_DOWN as STAIRCASE
 
-FLASH_BLOCKS = 3
+MOST_BLOCKS, FULL_BLOCK = (
+    3,
+    150,
+)  # as HYPE has them; shorter studies have fewer blocks, not shorter ones
 SMALLEST_SIDE_PX = 280  # an image is enlarged by the whole number that comes nearest below this
 MASKS, MASK_MS, COUNTDOWN_MS = 4, 30, 500
 
@@ -55,7 +58,7 @@ def launch_study(
         protocol=protocol,
         trials_per_observer=trials,
         practice_trials=practice_trials,
-        blocks_per_observer=FLASH_BLOCKS if protocol == Protocol.FLASH else 1,
+        blocks_per_observer=_blocks(trials) if protocol == Protocol.FLASH else 1,
         consent_text=consent_text,
         seed=seed,
         display_multiple=max(1, SMALLEST_SIDE_PX // dataset.resolution_px),
@@ -65,6 +68,11 @@ def launch_study(
     study.pools.set(pools)
     open_if_ready(study)
     return study
+
+
+def _blocks(trials: int) -> int:
+    """A staircase needs a long block to settle, so a short study has one."""
+    return min(max(trials // FULL_BLOCK, 1), MOST_BLOCKS)
 
 
 def open_if_ready(study: Study) -> bool:

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import F, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from evalsite.studies.models import Study, Trial
 from scoring.table import TrialTable
 
-FIELDS = {
+FIELDS: dict[str, Combinable] = {
     "code": F("observer__study__code"),
     "ordinal": F("observer__ordinal"),
     "in_block": F("block__position"),

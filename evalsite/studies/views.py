@@ -1,5 +1,7 @@
 """What researchers see of a study: its launch, its link, its results."""
 
+from typing import TextIO, cast
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -25,7 +27,10 @@ def launch(request: HttpRequest) -> HttpResponse:
     form = LaunchForm(request.POST or None, initial={"pools": request.GET.getlist("pool")})
     if request.method == "POST" and form.is_valid():
         try:
-            study = services.launch_study(owner=request.user, **form.cleaned_data)  # type: ignore[misc]
+            study = services.launch_study(
+                owner=request.user,  # type: ignore[arg-type]  # login_required
+                **form.cleaned_data,
+            )
         except services.Refused as error:
             form.add_error(None, str(error))
         else:
@@ -66,5 +71,5 @@ def trials_csv(request: HttpRequest, code: str) -> HttpResponse:
     response = HttpResponse(
         content_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
-    write_csv(trial_table([study], simulated=simulated), response)
+    write_csv(trial_table([study], simulated=simulated), cast(TextIO, response))
     return response

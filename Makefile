@@ -1,0 +1,30 @@
+# Two commands do everything: `make run` and `make test`.
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done),python3)
+VENV := .venv/bin
+WORKERS ?= auto
+
+.PHONY: run test lint bench clean
+
+run:  ## set up, then the site with its broker and workers; PORT=8000
+	@$(PYTHON) deploy/bootstrap.py run
+	@exec $(VENV)/python manage.py up
+
+test:  ## set up, then linters and all tests
+	@$(PYTHON) deploy/bootstrap.py test
+	@$(MAKE) --no-print-directory lint
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint:
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check --quiet .
+	$(VENV)/lint-imports --no-logo
+	$(VENV)/mypy
+
+bench:  ## what is timed, as JSON
+	@for name in web train; do $(VENV)/python -m bench.$$name --json; done
+
+clean:  ## forget the environment; data in var/ stays
+	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,130 @@
+"""Prepare this machine: a virtual environment with what the project needs. Standard library only.
+
+`python3 deploy/bootstrap.py run` prepares for `make run`, `… test` for `make test`. What is ready
+already is left alone; every failure is one line that says what to do.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
+OLDEST_PYTHON = (3, 11)
+FREE_MB = 3000
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def main() -> None:
+    """Do what is still to be done for `run` or `test`."""
+    purpose = sys.argv[1] if len(sys.argv) == 2 else ""
+    if purpose not in ("run", "test"):
+        stop("usage: python3 deploy/bootstrap.py run|test")
+    if sys.version_info < OLDEST_PYTHON:
+        found = ".".join(map(str, sys.version_info[:3]))
+        stop("Uncanny needs Python 3.11 or newer, this is %s: make PYTHON=python3.11 …" % found)
+    check_folder()
+    install(purpose)
+    write_secret()
+    if purpose == "test" and not find_chromium():
+        install_chromium()
+
+
+def stop(line: str) -> None:
+    sys.exit("set-up: " + line)
+
+
+def say(line: str) -> None:
+    print(time.strftime("%H:%M:%S ") + line, flush=True)
+
+
+def check_folder() -> None:
+    if not os.access(ROOT, os.W_OK):
+        stop(f"cannot write to {ROOT}: check its owner and permissions")
+    free_mb = shutil.disk_usage(ROOT).free // 2**20
+    if not os.path.exists(PYTHON) and free_mb < FREE_MB:
+        stop(f"{ROOT} has {free_mb} MB free, and the set-up needs {FREE_MB} MB: make room first")
+
+
+def wanted(purpose: str) -> str:
+    """What an up-to-date environment was installed from."""
+    parts = [purpose, sys.version]
+    for name in ("pyproject.toml", "constraints.txt"):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            parts.append(file.read())
+    return "\n".join(parts)
+
+
+def install(purpose: str) -> None:
+    """Create .venv and install into it, unless exactly that was done before."""
+    stamp = os.path.join(VENV, f".installed-{purpose}")
+    content = wanted(purpose)
+    if os.path.exists(stamp):
+        with open(stamp, encoding="utf-8") as file:
+            if file.read() == content:
+                return
+    if not os.path.exists(PYTHON):
+        say("creating .venv")
+        run(
+            [sys.executable, "-m", "venv", VENV],
+            "cannot create .venv; on Debian: apt install python3-venv",
+        )
+    pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    pip += ["--constraint", os.path.join(ROOT, "constraints.txt")]
+    say("installing PyTorch (the largest part, a minute or two)")
+    run([*pip, "torch"], "cannot install PyTorch; see docs/operations.md")
+    extra = "[test]" if purpose == "test" else ""
+    say("installing Uncanny and what it needs" + (", with its test tools" if extra else ""))
+    run([*pip, "--editable", ROOT + extra], "cannot install; the lines above say why")
+    with open(stamp, "w", encoding="utf-8") as file:
+        file.write(content)
+
+
+def run(argv: "list[str]", complaint: str) -> None:
+    if subprocess.call(argv) != 0:
+        stop(complaint)
+
+
+def write_secret() -> None:
+    """Keep a secret key of this installation in .env, readable by its owner alone."""
+    path = os.path.join(ROOT, ".env")
+    if "SECRET_KEY" in os.environ:
+        return
+    known = ""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            known = file.read()
+    if "SECRET_KEY=" in known:
+        return
+    with open(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8"
+    ) as file:
+        file.write(f"SECRET_KEY={os.urandom(32).hex()}\n")
+
+
+def find_chromium() -> bool:
+    given = os.environ.get("CHROMIUM", "")
+    return bool(shutil.which(given) if given else any(map(shutil.which, CHROMIUM_NAMES)))
+
+
+def install_chromium() -> None:
+    """Try the system's package manager, then Playwright's own download; say loudly if neither works."""
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        say("installing Chromium for the browser tests")
+        quiet = {"stdout": subprocess.DEVNULL}
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.call(["apt-get", "update", "-qq"], env=environment, **quiet)
+        subprocess.call(["apt-get", "install", "-y", "-qq", "chromium"], env=environment, **quiet)
+    if not find_chromium():
+        subprocess.call([PYTHON, "-m", "playwright", "install", "chromium"])
+    if not find_chromium():
+        say(
+            "!! no Chromium on the PATH: unless Playwright has its own, the browser tests will be SKIPPED."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What is compared: data sets, generators and pools."""

@@ -1,0 +1,1 @@
+"""The front page, its live pair, and the demo."""

@@ -1,0 +1,1 @@
+"""What people and metrics make of every generator."""

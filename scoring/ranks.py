@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtr, stdtrit
 
-from scoring.intervals import NO_SPREAD
+from scoring.intervals import NO_SPREAD, ObserverMean
 
 Floats = NDArray[np.float64]
 
@@ -104,3 +105,50 @@ def rank_sets(comparisons: Comparisons) -> tuple[NDArray[np.intp], NDArray[np.in
     """
     surely_better = np.nan_to_num(comparisons.low) > 0
     return 1 + surely_better.sum(axis=0), len(surely_better) - surely_better.sum(axis=1)
+
+
+def rank_means(
+    means: Sequence[ObserverMean], confidence: float = 0.95
+) -> list[tuple[int | None, int | None]]:
+    """The lowest and the highest rank each mean over observers can have; the largest ranks first.
+
+    All pairs are compared by Welch's t test (Biometrika 34, 1947) with Holm's correction, as of
+    groups that share no observer; where they share some, the test is the more careful for it.
+    A mean without a spread to judge by is unranked: (None, None).
+
+    >>> far = [ObserverMean(value, 1.0, None, None, 20) for value in (300.0, 400.0, 401.0)]
+    >>> rank_means(far)
+    [(3, 3), (1, 2), (1, 2)]
+    """
+    ranked = [number for number, mean in enumerate(means) if mean.standard_error]
+    value = np.array([means[number].value for number in ranked])
+    surely = _surely_above(
+        value,
+        np.array([means[number].standard_error for number in ranked], dtype=np.float64),
+        np.array([means[number].n_observers for number in ranked], dtype=np.float64),
+        confidence,
+    )
+    sets: list[tuple[int | None, int | None]] = [(None, None)] * len(means)
+    for place, number in enumerate(ranked):
+        worse, better = int(surely[place].sum()), int(surely[:, place].sum())
+        sets[number] = (1 + better, len(ranked) - worse)
+    return sets
+
+
+def _surely_above(
+    value: Floats, error: Floats, observers: Floats, confidence: float
+) -> NDArray[np.bool_]:
+    """(G, G) True where the row's mean is significantly above the column's."""
+    first, second = np.triu_indices(len(value), 1)
+    difference = value[first] - value[second]
+    variance = error**2
+    joint = variance[first] + variance[second]
+    own = variance**2 / (observers - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        degrees = np.nan_to_num(joint**2 / (own[first] + own[second]), nan=1.0)
+        t = np.nan_to_num(np.abs(difference) / np.sqrt(joint), nan=0.0, posinf=np.inf)
+    significant = holm(2 * stdtr(degrees, -t)) < 1 - confidence
+    above = np.zeros((len(value), len(value)), dtype=np.bool_)
+    above[first, second] = significant & (difference > 0)
+    above[second, first] = significant & (difference < 0)
+    return above

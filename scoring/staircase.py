@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scoring.columns import Codes, factorise, joint_codes
 from scoring.intervals import ObserverMean, mean_over_observers
+from scoring.ranks import rank_means
 from scoring.table import TrialTable
 
 Floats = NDArray[np.float64]
@@ -102,13 +103,16 @@ class ThresholdScore:
 
     Blocks censored at the floor or the ceiling enter the mean with that end's value, so
     the mean is an upper bound where some are at the floor, a lower one where some are at the
-    ceiling.
+    ceiling. `rank_low` and `rank_high` are the ranks it may have (`rank_means`), 1 for the longest
+    exposure needed; None for one observer.
     """
 
     mean_ms: ObserverMean
     n_blocks: int
     n_blocks_at_floor: int
     n_blocks_at_ceiling: int
+    rank_low: int | None = None
+    rank_high: int | None = None
 
 
 def modal_exposure_ms(exposures_ms: Sequence[float] | Floats) -> float:
@@ -160,7 +164,12 @@ def thresholds(
     table = table.where(np.isfinite(table.exposure_ms) & ~table.flagged)
     table = table.where(_by_staircase(table, rule))
     generators = sorted(set(table.generator[table.fake]))
-    return {name: _threshold(table, name, rule, draws, seed, confidence) for name in generators}
+    scores = [_threshold(table, name, rule, draws, seed, confidence) for name in generators]
+    ranks = rank_means([score.mean_ms for score in scores], confidence)
+    return {
+        name: replace(score, rank_low=low, rank_high=high)
+        for name, score, (low, high) in zip(generators, scores, ranks, strict=True)
+    }
 
 
 def _by_staircase(table: TrialTable, rule: Staircase) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from evalsite import jobs
 from evalsite.catalog import services
 from evalsite.catalog.curves import loss_curves
 from evalsite.catalog.forms import PoolForm, TrainForm, UploadForm
-from evalsite.catalog.models import Dataset, Generator, Pool, SampleSheet
+from evalsite.catalog.models import Dataset, Generator, Pool, SampleSheet, TrainingRun
 from pools import stimulus
 
 SHEET_IMAGES, SHEET_COLUMNS = 48, 8
@@ -122,7 +122,7 @@ def sample(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def cancel_training(request: HttpRequest, slug: str) -> HttpResponse:
     found = _own(request, slug)
-    jobs.cancel(found.run)
+    jobs.cancel(get_object_or_404(TrainingRun, generator=found))
     messages.success(request, "Cancelled. What was trained is kept: Resume goes on from there.")
     return redirect(found)
 
@@ -131,7 +131,7 @@ def cancel_training(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def resume_training(request: HttpRequest, slug: str) -> HttpResponse:
     found = _own(request, slug)
-    if not jobs.retry(found.run):
+    if not jobs.retry(get_object_or_404(TrainingRun, generator=found)):
         messages.error(request, "This training is not stopped.")
     return redirect(found)
 

@@ -38,7 +38,12 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def pair(request: HttpRequest) -> HttpResponse:
-    """A fresh pair; which one is real stays in the session."""
+    """A pair to tell apart; there is a new one at every request."""
+    return _fresh_pair(request)
+
+
+def _fresh_pair(request: HttpRequest) -> HttpResponse:
+    """Two images; which one is real stays in the session."""
     forged = (
         Pool.jobs.of_generators().ready().select_related("generator__dataset").order_by("?").first()
     )
@@ -79,9 +84,13 @@ def pair_image(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def answer_pair(request: HttpRequest) -> HttpResponse:
     shown = request.session.get("pair")
-    if shown is None or shown.get("answered"):
-        return pair(request)
     chosen = request.POST.get("code")
+    if (
+        shown is None
+        or shown.get("answered")
+        or chosen not in {image["code"] for image in shown["images"]}
+    ):
+        return _fresh_pair(request)
     is_right = chosen == shown["real"]
     tally = _tally(request)
     tally["total"] += 1

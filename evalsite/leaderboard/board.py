@@ -28,6 +28,11 @@ class Row:
         return self.human.get(self.lead_name)
 
     @property
+    def n(self) -> dict[str, int]:
+        """Who and what is behind the human scores; a first answer has rates before a threshold."""
+        return next((score.n for score in self.human.values()), {})
+
+    @property
     def rank(self) -> str:
         lead = self.lead
         if lead is None or lead.rank_low is None:

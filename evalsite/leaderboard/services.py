@@ -157,6 +157,8 @@ def _threshold(judged: GeneratorScore) -> dict[str, Any]:
         "value": threshold.mean_ms.value,
         "low": threshold.mean_ms.low,
         "high": threshold.mean_ms.high,
+        "rank_low": threshold.rank_low,
+        "rank_high": threshold.rank_high,
         "resampled": "observers",
         "note": "; ".join(notes),
         "details": {"blocks": threshold.n_blocks, **censored},

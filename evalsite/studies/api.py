@@ -4,6 +4,7 @@ Nothing sent from here, in words, addresses, sizes or headers, tells a real imag
 """
 
 import json
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -118,11 +119,13 @@ def responses(request: HttpRequest, code: str) -> JsonResponse:
     """Keep a batch of answers; those that cannot be read are named, and the rest are kept."""
     observer = _require_observer(request, code)
     try:
-        sent = json.loads(request.body)
+        sent = json.loads(
+            request.body, parse_int=_number, parse_float=_number, parse_constant=_number
+        )
         answers = sent["answers"]
         if not isinstance(answers, list) or len(answers) > LARGEST_BATCH:
             raise ValueError(f"answers must be a list of at most {LARGEST_BATCH}")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f'expected {{"answers": [{{"trial": …, "answer": …, "rt_ms": …}}]}}: {error}'
         return JsonResponse({"error": reason}, status=400)
     forms = [ResponseForm(answer if isinstance(answer, dict) else {}) for answer in answers]
@@ -145,6 +148,12 @@ def responses(request: HttpRequest, code: str) -> JsonResponse:
         "finished": recorded.finished,
     }
     return JsonResponse(body, status=400 if refused else 200)
+
+
+def _number(text: str) -> float | str:
+    """A number of JSON; NaN, Infinity and what overflows stay text, which no form takes for a number."""
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ CONSENT = (
     "Say for each whether you think it is real. There is no trick, and no personal data is asked: we keep "
     "your answers, their times and the size of your screen. You may stop whenever you like."
 )
+MOST_FRAMES = 1_000_000
 SECONDS_A_TRIAL = {Protocol.UNLIMITED: 3.0, Protocol.FLASH: 5.0}
 
 
@@ -71,11 +72,11 @@ class LaunchForm(forms.Form):
 class ResponseForm(forms.Form):
     """One answer as a browser sends it; `trial` is the code in the image's address."""
 
-    trial = forms.CharField(max_length=32)
+    trial = forms.RegexField(r"^[A-Za-z0-9_-]+$", max_length=32)
     answer = forms.ChoiceField(choices=Response.Answer.choices)
     rt_ms = forms.FloatField(min_value=0)
     shown_ms = forms.FloatField(min_value=0, required=False)
-    frames_shown = forms.IntegerField(min_value=0, required=False)
-    frames_dropped = forms.IntegerField(min_value=0, required=False)
+    frames_shown = forms.IntegerField(min_value=0, max_value=MOST_FRAMES, required=False)
+    frames_dropped = forms.IntegerField(min_value=0, max_value=MOST_FRAMES, required=False)
     refresh_hz = forms.FloatField(min_value=0, required=False)
-    flags = forms.CharField(max_length=100, required=False)
+    flags = forms.RegexField(r"^[a-z_;]+$", max_length=100, required=False)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,10 +20,7 @@ from evalsite.studies.models import Block, Observer, Protocol, Response, Study, 
 from scoring.simulate import Answer, SimulatedObserver, image_effect, simulate_response
 from scoring.staircase import WEIGHTED_UP_DOWN as STAIRCASE
 
-MOST_BLOCKS, FULL_BLOCK = (
-    3,
-    150,
-)  # as HYPE has them; shorter studies have fewer blocks, not shorter ones
+MOST_BLOCKS, FULL_BLOCK = 3, 150  # as HYPE has them; a shorter study has fewer, not shorter ones
 SMALLEST_SIDE_PX = 280  # an image is enlarged by the whole number that comes nearest below this
 MASKS, MASK_MS, COUNTDOWN_MS = 4, 30, 500
 
@@ -63,7 +61,8 @@ def launch_study(
         seed=seed,
         display_multiple=max(1, SMALLEST_SIDE_PX // dataset.resolution_px),
     )
-    _plan(study, pools, turn=0)
+    for turn in range(len(pools)):  # then the turns repeat, so nobody will be short of images
+        _plan(study, pools, turn=turn)
     study.save()
     study.pools.set(pools)
     open_if_ready(study)
@@ -135,11 +134,16 @@ def _block_sizes(study: Study) -> list[int]:
 def _plan(study: Study, pools: Sequence[Pool], *, turn: int) -> list[list[planning.Image]]:
     """In a flash study each observer's staircases follow one generator, in turn."""
     fakes = [planning.PoolSize(pool.pk, pool.count) for pool in pools]
-    if study.is_flash:
-        fakes = [fakes[turn % len(fakes)]]
     real = planning.PoolSize(study.real_pool.pk, study.real_pool.count)
     try:
-        return planning.plan(real, fakes, blocks=_block_sizes(study), turn=turn, seed=study.seed)
+        return planning.plan(
+            real,
+            fakes,
+            blocks=_block_sizes(study),
+            turn=turn,
+            seed=study.seed,
+            mixed=not study.is_flash,
+        )
     except planning.TooFewImages as error:
         raise Refused(f"{error}: ask for fewer trials or sample larger pools") from error
 
@@ -210,7 +214,7 @@ def record_responses(observer: Observer, answers: Sequence[Mapping[str, Any]]) -
 
     Sending an answer again is harmless: the first one stands.
     """
-    given = {answer["trial"]: answer for answer in answers}
+    given = {answer["trial"]: answer for answer in reversed(answers)}
     trials = observer.trials.filter(code__in=given).select_related(
         "pool", "block", "observer__study"
     )
@@ -242,6 +246,7 @@ def _feedback(trials: list[Trial]) -> tuple[dict[str, bool], dict[str, int]]:
     correct = {trial: kept[trial.pk] == trial.truth for trial in told}
     exposures: dict[str, int] = {}
     for trial in sorted(told, key=lambda trial: trial.position):
+        trial.exposure_ms = exposures.get(trial.code, trial.exposure_ms)
         exposures |= _step_staircase(trial, correct=correct[trial])
     return {trial.code: right for trial, right in correct.items()}, exposures
 
@@ -306,13 +311,14 @@ def _shares_right(observer: Observer) -> list[float]:
     return [sum(answers) / len(answers) for answers in right.values()]
 
 
+UNPRINTABLE = re.compile(r"[^ -~]")
 SCREEN = ("pixel_ratio", "width_px", "height_px", "image_width_css_px", "refresh_hz", "pointer")
 
 
 def describe_screen(observer: Observer, screen: Mapping[str, Any]) -> None:
     """Keep what the browser says of the screen: numbers and short words only."""
     kept = {
-        name: value if isinstance(value, int | float) else str(value)[:40]
+        name: value if isinstance(value, int | float) else UNPRINTABLE.sub("", str(value))[:40]
         for name in SCREEN
         if (value := screen.get(name)) is not None
     }
@@ -337,9 +343,8 @@ def simulate_observers(
 
     `dprime_of` replaces an observer's d′ for the images of single generators, by slug.
     """
-    for number, simulated in enumerate(observers):
-        rng = np.random.default_rng([seed, number])
-        yield _simulate_one(study, simulated, dprime_of or {}, image_sd, seed, rng)
+    for simulated in observers:
+        yield _simulate_one(study, simulated, dprime_of or {}, image_sd, seed)
 
 
 @transaction.atomic
@@ -349,9 +354,9 @@ def _simulate_one(
     dprime_of: Mapping[str, float],
     image_sd: float,
     seed: int,
-    rng: np.random.Generator,
 ) -> Observer:
     observer = take_part(study, simulated=True)
+    rng = np.random.default_rng([seed, observer.ordinal])
     trials = list(observer.trials.in_order().select_related("pool__generator", "block"))
     exposure_ms: float | None = None
     responses = []

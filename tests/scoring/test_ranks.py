@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scoring.ranks import compare, holm, rank_sets
+from scoring.intervals import ObserverMean
+from scoring.ranks import compare, holm, rank_means, rank_sets
 
 MANY = 1e9
 
@@ -85,3 +86,39 @@ def test_p_values_of_pairs_are_two_sided_and_mirrored():
     found = comparisons([0.0, 1.96 * np.sqrt(2)])
     assert found.p_holm[0, 1] == pytest.approx(0.05, rel=0.05)
     assert found.p_holm[0, 1] == found.p_holm[1, 0]
+
+
+def mean(value, error, observers=10):
+    return ObserverMean(value, error, None, None, observers)
+
+
+def test_means_that_are_far_apart_have_one_rank_each():
+    assert rank_means([mean(300, 5), mean(500, 5), mean(400, 5)]) == [(3, 3), (1, 1), (2, 2)]
+
+
+def test_means_within_their_errors_share_ranks():
+    assert rank_means([mean(300, 40), mean(310, 40)]) == [(1, 2), (1, 2)]
+
+
+def test_a_mean_of_one_observer_or_without_spread_is_unranked():
+    found = rank_means([mean(300, None, 1), mean(300, 0.0, 2), mean(400, 5)])
+    assert found == [(None, None), (None, None), (1, 1)]
+
+
+def test_two_observers_need_a_wider_gap_than_twenty():
+    gap = [mean(300, 10, 20), mean(345, 10, 20)]
+    assert rank_means(gap) == [(2, 2), (1, 1)]
+    assert rank_means([mean(300, 10, 2), mean(345, 10, 2)]) == [(1, 2), (1, 2)]
+
+
+def test_many_equal_means_are_rarely_told_apart():
+    rng = np.random.default_rng(0)
+    told_apart = 0
+    for _ in range(400):
+        samples = rng.normal(0, 1, (5, 12))
+        errors = samples.std(axis=1, ddof=1) / np.sqrt(12)
+        ranks = rank_means(
+            [mean(m, e, 12) for m, e in zip(samples.mean(axis=1), errors, strict=True)]
+        )
+        told_apart += any(ranks_of != (1, 5) for ranks_of in ranks)
+    assert told_apart / 400 < 0.08  # 5 % wanted

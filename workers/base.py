@@ -8,11 +8,20 @@ from celery.signals import worker_shutting_down
 
 from evalsite.celery import app
 from evalsite.jobs import Job, Lease, Stopped, claim, shutting_down
+from generators.sandbox.errors import SandboxError
 from pools.errors import PoolError, SourceError
 
 log = logging.getLogger(__name__)
 
-WORDED = (ValueError, ArithmeticError, RuntimeError, OSError, PoolError, SourceError)
+WORDED = (
+    ValueError,
+    ArithmeticError,
+    RuntimeError,
+    OSError,
+    PoolError,
+    SourceError,
+    SandboxError,
+)
 """The kinds of error that the sciences raise, in words for the researcher."""
 
 J = TypeVar("J", bound=Job)

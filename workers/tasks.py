@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from evalsite import jobs
 from evalsite.catalog import services as catalog
 from evalsite.catalog.models import Dataset, Generator, Pool, TrainingRun
 from evalsite.celery import app
-from evalsite.jobs import Lease
+from evalsite.jobs import Lease, Stopped
 from evalsite.leaderboard import services as leaderboard
 from evalsite.leaderboard.models import Measurement
 from evalsite.studies import services as studies
@@ -74,6 +75,7 @@ def _trainer(run: TrainingRun, folder: Path) -> "Trainer":
 
 def _record(lease: Lease[TrainingRun], progress: "Progress") -> None:
     sheet = None if progress.grid is None else stimulus.encode_grid(progress.grid[np.newaxis], 1)
+    """Keep and report a moment; the trainer asks by itself whether to stop, so that no step is lost."""
     catalog.record_progress(
         lease.row,
         images_seen=progress.images_seen,
@@ -82,7 +84,8 @@ def _record(lease: Lease[TrainingRun], progress: "Progress") -> None:
         g_loss=progress.g_loss,
         sheet_png=sheet,
     )
-    lease.report(progress.images_seen / progress.images_total, "training")
+    with suppress(Stopped):
+        lease.report(progress.images_seen / progress.images_total, "training")
 
 
 @completes(Pool)

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 
-from evalsite.jobs import Job, JobQuerySet
+from evalsite.jobs import Job, JobQuerySet, JobState
 from pools import store
 
 MAX_POOL = 100_000
@@ -174,6 +174,14 @@ class SampleSheet(models.Model):
 class PoolQuerySet(JobQuerySet["Pool"]):
     def of_generators(self) -> Self:
         return self.filter(generator__isnull=False)
+
+    def that_can_be_shown(self) -> Self:
+        """Generators' pools that are ready or will be, and whose size is known."""
+        return (
+            self.of_generators()
+            .exclude(count=0)
+            .exclude(state__in=[JobState.FAILED, JobState.CANCELLED])
+        )
 
 
 class Pool(Job):

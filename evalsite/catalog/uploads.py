@@ -1,5 +1,6 @@
 """What an uploaded file is, told before anything of it is kept: an archive of images, or a network."""
 
+from itertools import islice
 from pathlib import Path
 
 from evalsite.catalog.models import Generator
@@ -9,6 +10,7 @@ from pools import sources
 
 COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 ZIP, TAR, TAR_AT = b"PK", b"ustar", 257
+MOST_LOOKED_AT = 50
 
 
 class UploadRefused(ValueError):
@@ -35,9 +37,17 @@ def kind_of(path: Path, name: str, *, largest_mb: int) -> Generator.Kind:
 
 
 def _holds_images(path: Path) -> bool:
-    """Whether a zip lists images; one that holds a network of any kind does not."""
+    """Whether any of a zip's first files is an image; one that holds a network has none."""
     try:
         with sources.open_source(path) as source:
-            return len(source) > 0
+            return any(_is_image(entry) for entry in islice(source, MOST_LOOKED_AT))
     except sources.SourceError:
         return False
+
+
+def _is_image(entry: sources.Entry) -> bool:
+    try:
+        entry.decode()
+    except sources.Rejection:
+        return False
+    return True

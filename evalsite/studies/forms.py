@@ -16,10 +16,21 @@ MOST_FRAMES = 1_000_000
 SECONDS_A_TRIAL = {Protocol.UNLIMITED: 3.0, Protocol.FLASH: 5.0}
 
 
+class PoolsField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, pool: Pool) -> str:
+        state = "" if pool.is_ready else f", {pool.get_state_display()}"
+        return f"{pool}, imitates {pool.imitates}{state}"
+
+
 class LaunchForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="Only researchers see it.")
-    dataset = forms.ModelChoiceField(Dataset.objects.all(), label="Real images", empty_label=None)
-    pools = forms.ModelMultipleChoiceField(
+    dataset = forms.ModelChoiceField(
+        Dataset.objects.filter(generators__pools__isnull=False).distinct(),
+        label="Real images",
+        empty_label=None,
+        help_text="What the chosen generators imitate.",
+    )
+    pools = PoolsField(
         Pool.jobs.none(),
         label="Generators’ images",
         widget=forms.CheckboxSelectMultiple,
@@ -59,14 +70,9 @@ class LaunchForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choosable = (
-            Pool.jobs.of_generators()
-            .exclude(count=0)
-            .filter(state__in=["queued", "running", "ready"])
-        )
         pools = self.fields["pools"]
-        assert isinstance(pools, forms.ModelMultipleChoiceField)  # noqa: S101  # for the type
-        pools.queryset = choosable.select_related("generator__dataset")
+        assert isinstance(pools, PoolsField)  # noqa: S101  # for the type
+        pools.queryset = Pool.jobs.that_can_be_shown().select_related("generator__dataset")
 
 
 class ResponseForm(forms.Form):

@@ -69,12 +69,12 @@ class Command(BaseCommand):
             if not wait_for(broker_answers, within_s=15):
                 raise CommandError(f"the broker did not start; see {log_of('broker')}")
         supervisor.start(web(host, port))
+        if not wait_for(lambda: site_answers(host, port), within_s=HEALTHY_WITHIN_S):
+            raise CommandError(f"the site did not answer; see {log_of('web')}")
         supervisor.start(worker("counting", "cpu"))
         for number in range(1, workers + 1):
             supervisor.start(worker(f"worker-{number}", "gpu,cpu"))
         supervisor.start(scheduler())
-        if not wait_for(lambda: site_answers(host, port), within_s=HEALTHY_WITHIN_S):
-            raise CommandError(f"the site did not answer; see {log_of('web')}")
 
     def _watch(self, supervisor: Supervisor, news: Callable[[], list[str]]) -> None:
         while True:

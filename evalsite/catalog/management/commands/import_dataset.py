@@ -55,10 +55,12 @@ class Command(BaseCommand):
         for opened in splits.values():
             stack.enter_context(opened)
         resolution_px, channels = shape_of(splits[Pool.Split.TRAIN])
+        if options["resolution"] is not None:
+            resolution_px = options["resolution"]
         dataset = services.import_dataset(
             options["name"],
             splits,
-            resolution_px=options["resolution"] or resolution_px,
+            resolution_px=resolution_px,
             channels=options["channels"] or channels,
             description=options["description"],
             licence=options["licence"],

@@ -1,0 +1,1 @@
+"""What is timed, against peers, and printed as JSON."""

@@ -1,0 +1,1 @@
+"""Data set to weights to images: generators trained, sampled, exported."""

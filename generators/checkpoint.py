@@ -1,0 +1,75 @@
+"""Tensors and their description in one safetensors file, written whole or not at all."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+FORMAT_VERSION = 1
+_KEY = "uncanny"
+
+
+class CheckpointError(ValueError):
+    """A file that is damaged, of another kind or of another run; the message says which."""
+
+
+def write(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any) -> None:
+    """Replaces `path` in one step: a process killed at any moment leaves the old or the new.
+
+    `about` is any JSON value; `kind` is the word that `read` asks for.
+    """
+    path = Path(path)
+    header = json.dumps({"kind": kind, "version": FORMAT_VERSION, "about": about})
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            unfinished,
+            metadata={_KEY: header},
+        )
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read(path: str | Path, kind: str) -> tuple[dict[str, Tensor], Any]:
+    """The tensors and the `about` value of a file that `write` wrote as this kind."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            header = json.loads(metadata.get(_KEY, "{}"))
+            if header.get("kind") != kind or header.get("version") != FORMAT_VERSION:
+                raise CheckpointError(f"{path} is safetensors, but no {kind} made here")
+            return {name: file.get_tensor(name) for name in file.keys()}, header["about"]  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, AttributeError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is no {kind}, or is damaged or cut short: {error}"
+        ) from error
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with `prefix.` before each name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that `prefixed` marked, by their own names."""
+    start = f"{prefix}."
+    return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Loads the weights; CheckpointError if a name or shape differs from the network's."""
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} does not fit its own config: {error}") from error

@@ -1,0 +1,136 @@
+"""Images from a trained generator: image i of a seed is the same in any range or batch."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from generators import checkpoint
+from generators.architectures import ImageShape, ShapeError, build_generator
+from generators.checkpoint import CheckpointError
+from generators.config import Config, ConfigError
+from generators.data import Images
+from generators.noise import BLOCK_IMAGES, balanced_labels, noise
+
+KIND = "generator"
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A network ready to sample, with its config and the shape of its images."""
+
+    network: nn.Module
+    config: Config
+    shape: ImageShape
+    images_seen: int
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the network takes a label beside the noise."""
+        return self.shape.class_count > 0
+
+
+def default_device() -> torch.device:
+    """The CUDA device where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def to_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network on the device, its filters laid out channels-last."""
+    return network.to(device=device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def describe(config: Config, shape: ImageShape, images_seen: int) -> dict[str, Any]:
+    """What a generator file says about itself."""
+    return {"config": config.as_dict(), "shape": asdict(shape), "images_seen": images_seen}
+
+
+def described(about: Any, path: str | Path) -> tuple[Config, ImageShape]:
+    """The config and shape that a file tells of; CheckpointError if they are none."""
+    try:
+        return Config.from_dict(about["config"]), ImageShape(**about["shape"])
+    except (KeyError, TypeError, AttributeError, ConfigError, ShapeError) as error:
+        raise CheckpointError(f"{path} describes no network of ours: {error}") from error
+
+
+def load_generator(path: str | Path, *, device: torch.device | None = None) -> TrainedGenerator:
+    """Reads a generator file; CheckpointError if it is damaged, foreign or does not fit itself."""
+    tensors, about = checkpoint.read(path, KIND)
+    config, shape = described(about, path)
+    network = build_generator(config, shape)
+    checkpoint.fill(network, tensors, path)
+    network = to_device(network, device or default_device())
+    return TrainedGenerator(network.eval(), config, shape, about["images_seen"])
+
+
+@torch.inference_mode()
+def render(network: nn.Module, z: Tensor, labels: Tensor | None) -> Images:
+    """The network's images for noise (N, z) and labels (N,) as uint8 (N, H, W, C)."""
+    images = network(z, labels) if labels is not None else network(z)
+    levels = (images.float() + 1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    pixels: Images = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return pixels
+
+
+def sample(
+    path: str | Path,
+    count: int,
+    *,
+    seed: int,
+    batch: int = 256,
+    start: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Images]:
+    """Images `start` to `start + count` of the pool of `seed`, as uint8 (≤ batch, H, W, C) batches.
+
+    Workers that share a pool each ask for their own range. Classes, if any, cycle as
+    `balanced_labels` says. `progress` is called with the number of images made so far.
+    Raises CheckpointError if the file is no generator, ValueError for a negative count or start.
+    """
+    if min(count, start, seed) < 0 or batch < 1:
+        raise ValueError(
+            f"count, start and seed must be at least 0 and batch at least 1, "
+            f"got {count}, {start}, {seed} and {batch}"
+        )
+    return _sample(load_generator(path), range(start, start + count), seed, batch, progress)
+
+
+def _sample(
+    generator: TrainedGenerator,
+    wanted: range,
+    seed: int,
+    batch: int,
+    progress: Callable[[int], None] | None,
+) -> Iterator[Images]:
+    held = np.empty((0, *_image_shape(generator)), np.uint8)
+    done = 0
+    for first in range(wanted.start - wanted.start % BLOCK_IMAGES, wanted.stop, BLOCK_IMAGES):
+        block = sample_block(generator, seed, first)
+        inside = slice(max(wanted.start - first, 0), wanted.stop - first)
+        held = np.concatenate([held, block[inside]])
+        while len(held) >= batch or (len(held) and first + BLOCK_IMAGES >= wanted.stop):
+            ready, held = held[:batch], held[batch:]
+            done += len(ready)
+            yield ready
+            if progress:
+                progress(done)
+
+
+def sample_block(generator: TrainedGenerator, seed: int, first: int) -> Images:
+    """The BLOCK_IMAGES images from `first`, a multiple of BLOCK_IMAGES."""
+    device = next(generator.network.parameters()).device
+    z = torch.from_numpy(noise(seed, first, BLOCK_IMAGES, generator.config.z_dim)).to(device)
+    labels = None
+    if generator.has_classes:
+        classes = balanced_labels(generator.shape.class_count, first, BLOCK_IMAGES)
+        labels = torch.from_numpy(classes).to(device)
+    return render(generator.network, z, labels)
+
+
+def _image_shape(generator: TrainedGenerator) -> tuple[int, int, int]:
+    shape = generator.shape
+    return shape.resolution_px, shape.resolution_px, shape.channels

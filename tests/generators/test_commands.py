@@ -1,0 +1,193 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from generators import commands, run_folder
+from generators.commands import main
+from pools.sources import load
+from pools.store import open_pool
+
+TINY = [
+    "--set=images=24",
+    "--set=batch=4",
+    "--set=z_dim=8",
+    "--set=generator.features=4",
+    "--set=discriminator.features=4",
+]
+
+
+@pytest.fixture
+def source(data, tmp_path):
+    images, labels = data
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    return str(tmp_path / "data.npz")
+
+
+def train(source, out, *more):
+    return main(["train", "demo-15", "--data", source, "--out", str(out), *TINY, *more])
+
+
+def log(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def without_seconds(lines):
+    return [{key: line[key] for key in line if key != "seconds"} for line in lines]
+
+
+def test_the_configs_are_listed(capsys):
+    assert main(["configs"]) == 0
+    assert "demo-60" in capsys.readouterr().out
+
+
+def test_training_leaves_generator_checkpoint_log_and_sheets(source, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train(source, out) == 0
+    assert capsys.readouterr().out.strip() == str(out / "generator.safetensors")
+    assert (out / "run.safetensors").exists()
+    assert [line["images_seen"] for line in log(out)] == [4, 8, 12, 16, 20, 24]
+    sheets = sorted((out / "samples").iterdir())
+    assert sheets[-1].name == "000000000024.png"
+    assert Image.open(sheets[-1]).size == (10 * 13 - 1, 6 * 13 - 1)
+
+
+def test_a_run_is_not_overwritten_by_mistake(source, tmp_path, capsys):
+    train(source, tmp_path / "run")
+    assert train(source, tmp_path / "run") == 2
+    assert "holds a run: go on with --resume" in capsys.readouterr().err
+
+
+def test_a_finished_run_resumes_to_nothing_more(source, tmp_path):
+    train(source, tmp_path / "run")
+    before = log(tmp_path / "run")
+    assert train(source, tmp_path / "run", "--resume") == 0
+    assert log(tmp_path / "run") == before
+
+
+def test_an_interrupted_run_goes_on_as_if_unbroken(source, tmp_path, monkeypatch):
+    train(source, tmp_path / "whole")
+    calls = []
+
+    def interrupt(self, progress):
+        calls.append(progress)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    record = run_folder.RunFolder._record
+    monkeypatch.setattr(run_folder.RunFolder, "_record", lambda *a: (record(*a), interrupt(*a)))
+    assert train(source, tmp_path / "parts") == 130
+    assert train(source, tmp_path / "parts", "--resume") == 0
+    assert without_seconds(log(tmp_path / "parts")) == without_seconds(log(tmp_path / "whole"))
+    whole, parts = (
+        (tmp_path / name / "generator.safetensors").read_bytes() for name in ("whole", "parts")
+    )
+    assert whole == parts
+
+
+def test_lines_logged_after_the_checkpoint_are_logged_once(source, tmp_path):
+    out = tmp_path / "run"
+    train(source, out)
+    with (out / "log.jsonl").open("a") as file:
+        file.write('{"images_seen": 28}\n{"images_se')
+    train(source, out, "--resume")
+    assert [line["images_seen"] for line in log(out)] == [4, 8, 12, 16, 20, 24]
+
+
+def test_a_run_killed_at_any_moment_goes_on(source, tmp_path):
+    out = tmp_path / "run"
+    settings = [*TINY[1:], "--set=images=1200"]
+    code = (
+        "import sys; from generators import run_folder; run_folder.CHECKPOINT_EVERY_S = 0.2\n"
+        "from generators.commands import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "train", "demo-15", "--data", source, "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(Path(commands.__file__).parents[1])}
+    process = subprocess.Popen([*command, *settings], stderr=subprocess.DEVNULL, env=environment)
+    deadline = time.monotonic() + 30
+    while not (out / "run.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert main([*command[3:], *settings, "--resume"]) == 0
+    seen = [line["images_seen"] for line in log(out)]
+    assert seen == sorted(set(seen))
+    assert seen[-1] == 1200
+
+
+@pytest.fixture
+def generator(make_generator):
+    return str(make_generator())
+
+
+def drawn(generator, out, *more):
+    return main(["sample", generator, "--count", "11", "--seed", "2", "--out", str(out), *more])
+
+
+def test_a_pool_a_file_and_a_folder_hold_the_same_images(generator, tmp_path):
+    for name in ("pool.zarr", "file.npz", "folder"):
+        assert drawn(generator, tmp_path / name) == 0
+    pool, file = open_pool(tmp_path / "pool.zarr"), np.load(tmp_path / "file.npz")
+    assert np.array_equal(pool.read(0, 11), file["images"])
+    assert np.array_equal(pool.labels, file["labels"])
+    assert file["labels"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2]
+    folder = load(tmp_path / "folder")
+    assert np.array_equal(folder.images, file["images"])
+
+
+def test_an_exported_network_samples_the_same_pool(generator, tmp_path):
+    model = tmp_path / "model.onnx"
+    assert main(["export", generator, "--out", str(model)]) == 0
+    assert drawn(str(model), tmp_path / "theirs.npz") == 0
+    assert drawn(generator, tmp_path / "ours.npz") == 0
+    ours, theirs = (np.load(tmp_path / f"{name}.npz") for name in ("ours", "theirs"))
+    assert np.abs(ours["images"].astype(int) - theirs["images"]).max() <= 1
+    assert np.array_equal(ours["labels"], theirs["labels"])
+
+
+def test_an_output_that_exists_is_kept(generator, tmp_path, capsys):
+    (tmp_path / "there").mkdir()
+    assert drawn(generator, tmp_path / "there") == 2
+    assert "there is something at" in capsys.readouterr().err
+
+
+def test_an_output_of_unknown_kind_is_refused(generator, tmp_path, capsys):
+    assert drawn(generator, tmp_path / "images.jpg") == 2
+    assert "must be a folder, or end in .zarr or .npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "nope", "--data", "mnist", "--out", "o"], "no config 'nope'"),
+        (["train", "demo-15", "--data", "/nope", "--out", "o"], "/nope"),
+        (["train", "demo-15", "--data", "mnist", "--out", "o", "--set", "loss=x"], "loss must be"),
+        (["train", "demo-15", "--data", "mnist", "--out", "o", "--seed", "-1"], "seed must be"),
+        (["sample", "/nope", "--count", "3", "--out", "o"], "cannot read /nope"),
+        (["sample", "/nope.onnx", "--count", "3", "--out", "o"], "cannot read /nope.onnx"),
+        (["sample", "/nope", "--count", "0", "--out", "o"], "--count must be at least 1, got 0"),
+        (["export", "/nope", "--out", "o"], "cannot read /nope"),
+    ],
+)
+def test_every_mistake_is_one_line_and_status_2(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_package_runs_as_a_command():
+    command = [sys.executable, "-m", "generators", "configs"]
+    environment = os.environ | {"PYTHONPATH": str(Path(commands.__file__).parents[1])}
+    listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "lecture-dcgan" in listed.stdout

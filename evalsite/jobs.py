@@ -59,9 +59,10 @@ class JobQuerySet(models.QuerySet[J], Generic[J]):
         return self.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
 
     def recent(self) -> Self:
-        """Rows that are worked on, or ended within the last minute."""
+        """Rows that a worker has begun, and not ended more than a minute ago."""
         minute_ago = timezone.now() - timedelta(minutes=1)
-        return self.filter(Q(finished_at=None) | Q(finished_at__gt=minute_ago))
+        ended_long_ago = Q(finished_at__lt=minute_ago)
+        return self.exclude(started_at=None).exclude(ended_long_ago)
 
     def stranded(self) -> Self:
         """Running rows whose worker has stopped renewing its lease."""

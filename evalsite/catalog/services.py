@@ -92,7 +92,6 @@ def import_dataset(
 
 
 def _add_real_pool(dataset: Dataset, split: str, key: str, pool: store.Pool) -> None:
-    now = timezone.now()
     Pool.jobs.create(
         dataset=dataset,
         split=split,
@@ -101,8 +100,7 @@ def _add_real_pool(dataset: Dataset, split: str, key: str, pool: store.Pool) -> 
         content_hash=pool.content_hash(),
         state=jobs.JobState.READY,
         progress=1.0,
-        started_at=now,
-        finished_at=now,
+        finished_at=timezone.now(),
     )
 
 

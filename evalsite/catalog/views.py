@@ -55,8 +55,9 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def may_change(request: HttpRequest, found: Generator) -> bool:
+    """The demo's generators, which have no owner, are every researcher's."""
     user = request.user
-    return user.is_authenticated and (user == found.owner or user.is_staff)
+    return user.is_authenticated and (user.is_staff or found.owner in (None, user))
 
 
 def _own(request: HttpRequest, slug: str) -> Generator:
@@ -114,7 +115,9 @@ def sample(request: HttpRequest, slug: str) -> HttpResponse:
         pool = services.request_pool(found, **form.cleaned_data)
         messages.success(request, f"{pool}: {pool.get_state_display()}.")
     else:
-        messages.error(request, "; ".join(f"{k}: {v.as_text()}" for k, v in form.errors.items()))
+        messages.error(
+            request, "; ".join(f"{k}: {' '.join(map(str, v))}" for k, v in form.errors.items())
+        )
     return redirect(found)
 
 

@@ -1,6 +1,7 @@
 """Studies in the admin: to look at, and to close."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from evalsite.studies.models import Observer, Study
 
@@ -9,7 +10,21 @@ from evalsite.studies.models import Observer, Study
 class StudyAdmin(admin.ModelAdmin):
     list_display = ["name", "code", "protocol", "dataset", "state", "owner", "opened_at"]
     list_filter = ["state", "protocol", "dataset"]
-    readonly_fields = ["code", "design", "design_hash", "opened_at"]
+    fields = [
+        "name",
+        "state",
+        "code",
+        "owner",
+        "dataset",
+        "protocol",
+        "design",
+        "design_hash",
+        "opened_at",
+    ]
+    readonly_fields = fields[2:]  # what is frozen stays frozen
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
 
 
 @admin.register(Observer)

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     help = __doc__ or ""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
         parser.add_argument(
             "--workers",
@@ -44,7 +44,8 @@ class Command(BaseCommand):
         check_machine(host, port)
         call_command("migrate", verbosity=0, interactive=False)
         supervisor = Supervisor(self.say)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGINT, stop_once)
+        signal.signal(signal.SIGTERM, stop_once)
         news = job_news()
         try:
             self._start(supervisor, host, port, options["workers"])
@@ -52,10 +53,9 @@ class Command(BaseCommand):
             if not options["no_demo"]:
                 demo.fill(self.say)
             self._watch(supervisor, news)
-        except (KeyboardInterrupt, SystemExit):
+        except Asked:
             self.say("stopping …")
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
             supervisor.stop()
             self.say("stopped; everything is kept in " + str(settings.DATA_DIR))
 
@@ -82,6 +82,17 @@ class Command(BaseCommand):
             for line in news():
                 self.say(line)
             time.sleep(LOOK_EVERY_S)
+
+
+class Asked(BaseException):
+    """Somebody has asked this process to end."""
+
+
+def stop_once(*_: object) -> None:
+    """End by the first signal; those that come while everything is being stopped change nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Asked
 
 
 def check_machine(host: str, port: int) -> None:
@@ -152,7 +163,8 @@ def broker_answers() -> bool:
 def web(host: str, port: int) -> Child:
     argv = [
         *(sys.executable, "-m", "gunicorn", "evalsite.wsgi"),
-        *("--bind", f"{host}:{port}", "--workers", "2", "--timeout", "60"),
+        *("--bind", f"{host}:{port}", "--timeout", "60"),
+        *("--workers", "2", "--threads", "8"),  # a slow upload or phone must not block the rest
         *("--graceful-timeout", "5", "--access-logfile", "-", "--no-control-socket"),
     ]
     return Child("web", argv, log_of("web"))

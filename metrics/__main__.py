@@ -49,14 +49,14 @@ def _parser() -> argparse.ArgumentParser:
         "--split",
         default="train",
         choices=("train", "test"),
-        help="which part of a divided data set (default: %(default)s)",
+        help="which part of REAL, if it is divided (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
 def _measured(options: argparse.Namespace) -> Measurement:
-    real, fake = (load(path, split=options.split).images for path in (options.real, options.fake))
+    real, fake = load(options.real, split=options.split).images, load(options.fake).images
     with tqdm(total=len(real) + len(fake), unit=" images", file=sys.stderr, leave=False) as bar:
         return measure(
             real,

@@ -138,6 +138,7 @@ def _batches(path: Path, pool: Pool, dataset: Dataset) -> Iterator[Batch]:
         class_count=len(dataset.class_names) or None,
         timeout_s=settings.ONNX_TIMEOUT_S,
         memory_mb=settings.ONNX_MEMORY_MB,
+        largest_mb=settings.ONNX_MAX_MB,
         allow_insecure=settings.INSECURE_SANDBOX,
     )
 

@@ -1,6 +1,6 @@
 """What researchers do with data sets and generators: import, train, upload, sample."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ def import_dataset(
     description: str = "",
     licence: str = "",
     origin: str = "",
+    class_names: Sequence[str] = (),
     progress: ImportProgress | None = None,
 ) -> Dataset:
     """Copy every split into a pool of its own: all of them, or nothing is kept.
@@ -77,7 +78,8 @@ def import_dataset(
                 description=description,
                 resolution_px=resolution_px,
                 channels=channels,
-                class_names=list(next(iter(splits.values())).class_names or []),
+                class_names=list(class_names)
+                or _class_names(next(iter(splits.values())), next(iter(written.values()))),
                 licence=licence,
                 source=origin,
             )
@@ -89,6 +91,13 @@ def import_dataset(
                 store.remove(store_url(key))
         raise
     return dataset
+
+
+def _class_names(source: sources.Source, pool: store.Pool) -> list[str]:
+    """The source's own; numbers where its images have labels without names; none without labels."""
+    if source.class_names is not None or pool.labels is None:
+        return list(source.class_names or [])
+    return [str(label) for label in range(int(pool.labels.max()) + 1)]
 
 
 def _add_real_pool(dataset: Dataset, split: str, key: str, pool: store.Pool) -> None:

@@ -13,7 +13,7 @@ def milliseconds(value: float) -> str:
 
 
 def decimals(places: int) -> Callable[[float], str]:
-    return lambda value: f"{value:.{places}f}"
+    return lambda value: f"{value:.{places}f}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ FIGURES = {
         "KID",
         "Kernel distance between the features of generated and real images, × 1000; unbiased. Lower is"
         " better.",
-        lambda value: f"{1000 * value:.2f}",
+        lambda value: decimals(2)(1000 * value),
         "× 1000",
     ),
 }

@@ -21,7 +21,15 @@ class StudyAdmin(admin.ModelAdmin):
         "design_hash",
         "opened_at",
     ]
-    readonly_fields = fields[2:]  # what is frozen stays frozen
+    readonly_fields = [  # what is frozen stays frozen
+        "code",
+        "owner",
+        "dataset",
+        "protocol",
+        "design",
+        "design_hash",
+        "opened_at",
+    ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

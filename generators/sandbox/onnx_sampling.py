@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from generators.sandbox.errors import SandboxFailedError
 from generators.sandbox.launch import Confined, best_tier
-from generators.sandbox.recognise import check_upload
+from generators.sandbox.recognise import LARGEST_MB, check_upload
 
 CHILD = "generators.sandbox.child"
 INSECURE_VARIABLE = "UNCANNY_INSECURE_SANDBOX"
@@ -37,7 +37,7 @@ class OnnxSignature:
 
 def insecure_allowed() -> bool:
     """Whether the environment allows to run strangers' networks unconfined."""
-    return os.environ.get(INSECURE_VARIABLE) == "1"
+    return os.environ.get(INSECURE_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
 
 
 def inspect_onnx(
@@ -54,6 +54,7 @@ def inspect_onnx(
     ModelRefusedError, SandboxFailedError, SandboxUnavailableError.
     """
     asked = {"class_count": class_count}
+    check_upload(Path(path))
     with _start(Path(path), asked, timeout_s, memory_mb, allow_insecure) as process:
         answer = b""
         for data in process.chunks():
@@ -75,14 +76,15 @@ def sample_onnx(
     class_count: int | None = None,
     timeout_s: float = 600.0,
     memory_mb: int = MEMORY_MB,
+    largest_mb: int = LARGEST_MB,
     progress: Callable[[int], None] | None = None,
     allow_insecure: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
     """Images `start` to `start + count` of the pool of `seed`, uint8 (≤ batch, H, W, C) batches.
 
     Image i depends on the seed and i alone. `timeout_s` bounds the time spent waiting for the
-    process, `memory_mb` its address space. Raises ModelRefusedError, SandboxFailedError,
-    SandboxUnavailableError, and ValueError for an impossible range.
+    process, `memory_mb` its address space, `largest_mb` the file. Raises ModelRefusedError,
+    SandboxFailedError, SandboxUnavailableError, and ValueError for an impossible range.
     """
     if min(count, batch) < 1 or min(start, seed) < 0:
         raise ValueError(
@@ -94,6 +96,7 @@ def sample_onnx(
     shape = (resolution_px, resolution_px, channels)
     image_bytes = resolution_px * resolution_px * channels
     made = 0
+    check_upload(Path(path), largest_mb=largest_mb)
     with _start(Path(path), asked, timeout_s, memory_mb, allow_insecure) as process:
         for data in process.exactly(count * image_bytes, batch * image_bytes):
             images = np.frombuffer(data, np.uint8).reshape(-1, *shape)
@@ -106,7 +109,6 @@ def sample_onnx(
 def _start(
     path: Path, asked: dict[str, Any], timeout_s: float, memory_mb: int, allow_insecure: bool
 ) -> Confined:
-    check_upload(path)
     tier = best_tier(allow_insecure=allow_insecure)
     limits = {"memory_mb": memory_mb, "cpu_s": int(timeout_s) + 1}
     request = json.dumps({"tier": tier.name, "limits": limits, **asked})

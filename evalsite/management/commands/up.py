@@ -189,10 +189,16 @@ def scheduler() -> Child:
     return Child("scheduler", argv, log_of("scheduler"))
 
 
+def own_host() -> str:
+    """A host name that this site accepts."""
+    names = [name for name in settings.ALLOWED_HOSTS if name != "*"]
+    return names[0].removeprefix(".") if names else "localhost"
+
+
 def site_answers(host: str, port: int) -> bool:
     address = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # only compared
     request = urllib.request.Request(  # our own address
-        f"http://{address}:{port}/healthz", headers={"Host": "localhost"}
+        f"http://{address}:{port}/healthz", headers={"Host": own_host()}
     )
     try:
         with urllib.request.urlopen(request, timeout=2) as reply:  # noqa: S310

@@ -172,6 +172,7 @@ class Runner {
 
   /** Have an answer confirmed, and tell the observer whether it was right. */
   async #confirm(kept) {
+    this.view.hush();
     const { feedback } = await this.sender.confirm(kept);
     const isRight = feedback[kept.trial];
     if (isRight === undefined) return;

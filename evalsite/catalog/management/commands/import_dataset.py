@@ -12,6 +12,7 @@ from tqdm import tqdm
 from evalsite.catalog import services
 from evalsite.catalog.models import Pool
 from pools import mirrors, sources
+from pools.datasets import DATASETS
 from pools.errors import PoolError, SourceError
 
 LARGEST_DEFAULT_PX = 256
@@ -49,6 +50,7 @@ class Command(BaseCommand):
 
     def _import(self, options: dict[str, Any], folder: Path, stack: ExitStack) -> None:
         source = options["source"]
+        known = DATASETS.get(options["download"] or source)
         if options["download"]:
             source = mirrors.download(options["download"], folder, progress=self._tell)
         splits = open_splits(source, options["test"])
@@ -63,8 +65,9 @@ class Command(BaseCommand):
             resolution_px=resolution_px,
             channels=options["channels"] or channels,
             description=options["description"],
-            licence=options["licence"],
-            origin=options["origin"],
+            licence=options["licence"] or (known.licence if known else ""),
+            origin=options["origin"] or (known.source if known else ""),
+            class_names=known.class_names if known else (),
             progress=Bar("reading", stack),
         )
         counts = ", ".join(f"{p.count:,} {p.get_split_display()}" for p in dataset.pools.all())

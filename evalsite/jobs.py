@@ -168,6 +168,11 @@ class Lease(Generic[J]):
             self._renew(progress=min(max(progress, 0.0), 1.0), note=note[:200])
         self.check()
 
+    def require(self) -> None:
+        """Raise Stopped if another worker holds the row now; what it has stored must stand."""
+        if not self._rows.exists():
+            raise Stopped
+
     def check(self) -> None:
         if self.should_stop():
             raise Stopped

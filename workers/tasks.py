@@ -46,6 +46,7 @@ def train(lease: Lease[TrainingRun]) -> None:
         )
         checkpoint = Path(folder) / "checkpoint.safetensors"
         trainer.save(checkpoint)
+        lease.require()
         catalog.keep_checkpoint(
             run, checkpoint, images_seen=trainer.images_seen, seconds=trainer.seconds
         )
@@ -74,8 +75,8 @@ def _trainer(run: TrainingRun, folder: Path) -> "Trainer":
 
 
 def _record(lease: Lease[TrainingRun], progress: "Progress") -> None:
-    sheet = None if progress.grid is None else stimulus.encode_grid(progress.grid[np.newaxis], 1)
     """Keep and report a moment; the trainer asks by itself whether to stop, so that no step is lost."""
+    sheet = None if progress.grid is None else stimulus.encode_grid(progress.grid[np.newaxis], 1)
     catalog.record_progress(
         lease.row,
         images_seen=progress.images_seen,
@@ -192,7 +193,7 @@ def measure(lease: Lease[Measurement]) -> None:
 @app.task(name="workers.tasks.score")  # type: ignore[untyped-decorator]
 def score(pk: int) -> None:
     """Score a study, and the leaderboard it belongs to, from all answers so far."""
-    leaderboard.refresh_scores(Study.objects.get(pk=pk))
+    leaderboard.score_if_due(Study.objects.get(pk=pk))
 
 
 @app.task(name="workers.tasks.sweep")  # type: ignore[untyped-decorator]

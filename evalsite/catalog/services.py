@@ -205,7 +205,7 @@ def record_progress(
 
 
 def keep_checkpoint(run: TrainingRun, path: Path, *, images_seen: int, seconds: float) -> None:
-    """Replace the run's checkpoint, and forget what was recorded after it by a segment that died."""
+    """Replace the run's checkpoint; it goes on from there."""
     old = run.checkpoint.name
     with path.open("rb") as opened:
         run.checkpoint.save(f"{run.pk}-{images_seen}.safetensors", File(opened), save=False)

@@ -145,7 +145,8 @@ def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
     pool = get_object_or_404(Pool.jobs.of_generators(), pk=pk)
     assert pool.generator is not None  # noqa: S101  # of_generators
     found = _own(request, pool.generator.slug)
-    jobs.retry(pool)
+    for job in (pool, *pool.measurements.all()):
+        jobs.retry(job)
     return redirect(found)
 
 

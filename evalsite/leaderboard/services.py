@@ -9,7 +9,8 @@ from evalsite import jobs
 from evalsite.catalog.models import Dataset, Generator, Pool
 from evalsite.celery import enqueue
 from evalsite.leaderboard.models import EXTRACTOR, Measurement, Score
-from evalsite.studies.models import Study
+from evalsite.studies.models import Response, Study
+from evalsite.studies.services import ask_for_scores
 from evalsite.studies.table import trial_table
 from scoring.score import GeneratorScore, Scores, score
 
@@ -60,15 +61,23 @@ def record_measurement(measurement: Measurement, measured: Mapping[str, Any]) ->
     _replace(Score.objects.filter(pool=pool, name__in=[score.name for score in scores]), scores)
 
 
+def score_if_due(study: Study) -> None:
+    """Score a study that has new answers; of several messages that ask for it, the first does."""
+    if Study.objects.filter(pk=study.pk, scores_due=True).update(scores_due=False):
+        refresh_scores(study)
+
+
 def refresh_scores(study: Study) -> None:
     """Score a study, and the board it belongs to, from every answer so far."""
-    Study.objects.filter(pk=study.pk).update(scores_due=False)  # answers from now on ask again
     together = list(Study.objects.beside(study))
+    counted = Response.objects.of_studies(together).count()
     for simulated in (False, True):
         own = score(trial_table([study], simulated=simulated))
         board = own if together == [study] else score(trial_table(together, simulated=simulated))
         _store(own, study.dataset, study.protocol, study=study, simulated=simulated)
         _store(board, study.dataset, study.protocol, study=None, simulated=simulated)
+    if Response.objects.of_studies(together).count() != counted:
+        ask_for_scores(study)  # a later scoring may have ended before this one
 
 
 def catch_up() -> None:
@@ -91,8 +100,9 @@ def _store(
         for judged in scores.generators
         for fields in _fields(judged, scores)
     ]
-    old = Score.objects.filter(pool=None, **place)
-    _replace(old, rows)
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get(pk=dataset.pk)  # two studies may share a board
+        _replace(Score.objects.filter(pool=None, **place), rows)
 
 
 @transaction.atomic

@@ -52,7 +52,10 @@ def take_part(request: HttpRequest, code: str) -> HttpResponse:
     is_own = request.user.is_authenticated and request.user == study.owner
     if request.method == "GET" or not study.is_open:
         return render(request, "studies/take_part.html", {"study": study, "is_own": is_own})
-    observer = services.take_part(study, counts=not is_own)
+    try:
+        observer = services.take_part(study, counts=not is_own)
+    except services.Refused:  # closed since it was read
+        return redirect("take_part", code)
     response = redirect("trials", code)
     response.set_cookie(
         _cookie(study),

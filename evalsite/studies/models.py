@@ -1,6 +1,7 @@
 """What observers are shown and what they answer: study, observer, block, trial, response."""
 
 import secrets
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from django.conf import settings
@@ -212,6 +213,11 @@ class Trial(models.Model):
         return "real" if self.pool.is_real else "fake"
 
 
+class ResponseQuerySet(models.QuerySet["Response"]):
+    def of_studies(self, studies: Iterable[Study]) -> Self:
+        return self.filter(trial__observer__study__in=studies)
+
+
 class Response(models.Model):
     """What the observer answered, and how it was shown."""
 
@@ -234,6 +240,8 @@ class Response(models.Model):
     refresh_hz = models.FloatField(null=True, blank=True, help_text="empty if not measured")
     flags = models.CharField(max_length=100, blank=True, help_text="words separated by ;")
     answered_at = models.DateTimeField()
+
+    objects = ResponseQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -135,15 +135,9 @@ def _plan(study: Study, pools: Sequence[Pool], *, turn: int) -> list[list[planni
     """In a flash study each observer's staircases follow one generator, in turn."""
     fakes = [planning.PoolSize(pool.pk, pool.count) for pool in pools]
     real = planning.PoolSize(study.real_pool.pk, study.real_pool.count)
+    blocks, mixed = _block_sizes(study), not study.is_flash
     try:
-        return planning.plan(
-            real,
-            fakes,
-            blocks=_block_sizes(study),
-            turn=turn,
-            seed=study.seed,
-            mixed=not study.is_flash,
-        )
+        return planning.plan(real, fakes, blocks=blocks, turn=turn, seed=study.seed, mixed=mixed)
     except planning.TooFewImages as error:
         raise Refused(f"{error}: ask for fewer trials or sample larger pools") from error
 

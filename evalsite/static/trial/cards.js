@@ -19,7 +19,8 @@ const EXPLANATIONS = {
     "Look as long as you like, then say: real or fake?",
   ],
   flash: [
-    "After a countdown an image is shown for a moment only. About half are real, the rest were made by a computer.",
+    "After a countdown an image is shown for a moment only. " +
+      "About half are real, the rest were made by a computer.",
     "Look at the middle, then say: real or fake?",
   ],
 };
@@ -39,10 +40,11 @@ export function cardFor(block, before, done) {
     const line = `Now it counts: ${left}${block.feedback ? "" : ", no feedback"}.`;
     return { title: "Practice is over.", lines: [line], button: "Start" };
   }
-  if (before) return { title: "Time for a short break.", lines: [`${left} left.`], button: "Go on" };
+  const lines = [`${left} left.`];
+  if (before) return { title: "Time for a short break.", lines, button: "Go on" };
   if (!done) return { ...explanation, button: "Start" };
   if (block.protocol === "unlimited") return null;
-  return { title: "Welcome back.", lines: [`${left} left.`], button: "Start" };
+  return { title: "Welcome back.", lines, button: "Start" };
 }
 
 function images(count) {

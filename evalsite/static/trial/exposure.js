@@ -21,8 +21,8 @@ export async function measureFrameMs(nextFrame, count = 30) {
  * Show steps one after the other without a gap.
  * @param {() => Promise<number>} nextFrame
  * @param {number} frame_ms the interval between frames
- * @param {{ms: number, draw: () => void}[]} steps what to draw, and for how long; the last one stays
- * @returns {Promise<{onset_ms, shown_ms, frames_shown, frames_dropped}[]>} what each step really got
+ * @param {{ms: number, draw: () => void}[]} steps what to draw, and for how long; the last stays
+ * @returns {Promise<{onset_ms, shown_ms, frames_shown, frames_dropped}[]>} what each step got
  */
 export async function play(nextFrame, frame_ms, steps) {
   const shown = [];

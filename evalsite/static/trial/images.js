@@ -37,7 +37,7 @@ export class Images {
     return [...this.#ready.values()];
   }
 
-  /** @returns {Promise} the decoded picture; rejected after 3 attempts, and then may be asked again */
+  /** @returns {Promise} the picture; rejected after 3 attempts, and may then be asked again */
   get(code) {
     if (!this.#loads.has(code)) this.#loads.set(code, this.#fetch(code));
     return this.#loads.get(code);

@@ -60,21 +60,27 @@ class Runner {
 
   async #runBlock(block, before) {
     const trials = block.trials.filter(({ code }) => !this.outbox.has(code));
-    const done = block.answered + block.trials.length - trials.length;
     this.codes = trials.map(({ code }) => code);
     this.images.prefetch(this.codes);
     this.view.fit(block);
-    this.view.progress(block, done, trials.length);
-    if (trials.length) await this.#introduce(block, before, done);
+    this.#progress(block, trials.length);
+    if (trials.length) await this.#introduce(block, before, answered(block, trials.length));
     for (const [position, trial] of trials.entries()) {
-      this.view.progress(block, done + position, trials.length - position);
+      this.#progress(block, trials.length - position);
       const exposure_ms = trial.exposure_ms ?? this.sender.heard.next_exposure_ms[trial.code];
-      if (block.protocol === "flash" && !exposure_ms) return; // asked for again with the block
+      if (block.protocol === "flash" && !exposure_ms) {
+        if (position) return; // asked for again with the block
+        throw new Error(`a flash needs an exposure, got none for trial ${trial.code}`);
+      }
       await this.#runTrial(block, { ...trial, exposure_ms, position });
     }
-    this.view.progress(block, done + trials.length, 0);
+    this.#progress(block, 0);
     if (block.kind === "main") this.view.showCard(SENDING);
     await this.sender.drain();
+  }
+
+  #progress(block, left) {
+    this.view.progress(block, answered(block, left), left);
   }
 
   async #introduce(block, before, done) {
@@ -181,6 +187,11 @@ class Runner {
     await this.wait(FEEDBACK_MS);
     this.view.hush();
   }
+}
+
+/** How many of the questions that count are answered, with so many left in the block. */
+function answered(block, left) {
+  return block.answered + (block.kind === "main" ? block.trials.length - left : 0);
 }
 
 function rounded(number) {

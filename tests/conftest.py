@@ -1,0 +1,61 @@
+"""Every test has folders of its own and no broker: what the site asks of workers is a list."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when it is imported
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(settings, tmp_path):
+    settings.DATA_DIR = tmp_path / "data"
+    settings.POOL_STORE = str(tmp_path / "pools")
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def enqueued(monkeypatch):
+    """What workers were asked for, as [(task, key)]; the queues look empty."""
+    from evalsite import jobs
+    from evalsite.leaderboard import services as leaderboard
+    from evalsite.studies import services as studies
+
+    asked = []
+    for module in (jobs, leaderboard, studies):
+        monkeypatch.setattr(module, "enqueue", lambda task, pk: asked.append((task, pk)))
+    monkeypatch.setattr(jobs, "waiting", lambda queue: 0)
+    monkeypatch.setattr(jobs, "HEARTBEAT_S", 600.0)  # its thread sees no uncommitted rows
+    return asked
+
+
+@pytest.fixture
+def run_task():
+    """`run_task("score", pk)`: as a worker runs it."""
+    from evalsite.celery import app
+
+    app.loader.import_default_modules()
+    return lambda task, *arguments: app.tasks[f"workers.tasks.{task}"](*arguments)
+
+
+@pytest.fixture
+def work(enqueued, run_task):
+    """Run all that was asked for, and what that asks for in turn, until nothing is left."""
+
+    def until_done():
+        while enqueued:
+            run_task(*enqueued.pop(0))
+
+    return until_done
+
+
+@pytest.fixture
+def logged_in(client, db):
+    """A researcher, logged in with `client`."""
+    from tests import factories
+
+    user = factories.user()
+    client.force_login(user)
+    return user

@@ -1,0 +1,295 @@
+import io
+import pickle
+import struct
+import tarfile
+import zipfile
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from evalsite import jobs
+from evalsite.catalog import services
+from evalsite.catalog.models import Generator, Pool, SampleSheet, TrainingRun
+from evalsite.jobs import JobState
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def data():
+    return factories.dataset()
+
+
+@pytest.fixture
+def train(client, logged_in, data):
+    """Send the training form."""
+
+    def send(**fields):
+        asked = {
+            "name": "Mine",
+            "dataset": data.pk,
+            "config": "demo-15",
+            "seed": 0,
+            "pool_size": 20,
+        }
+        return client.post(reverse("train"), asked | fields)
+
+    return send
+
+
+@pytest.fixture
+def upload(client, logged_in, data):
+    """Send the upload form with a file of these bytes."""
+
+    def send(content, name="file.bin", **fields):
+        asked = {"name": "Mine", "dataset": data.pk, "count": 12, "seed": 1}
+        return client.post(
+            reverse("upload"), asked | fields | {"file": SimpleUploadedFile(name, content)}
+        )
+
+    return send
+
+
+@pytest.fixture
+def others(data):
+    """A training that belongs to somebody else."""
+    return services.start_training(
+        owner=factories.user(), name="Theirs", dataset=data, config={}, images_total=100
+    )
+
+
+def words(response):
+    return response.content.decode()
+
+
+def test_the_training_form_starts_a_training(train, enqueued, logged_in):
+    response = train(images="640")
+    made = Generator.objects.get()
+    assert response.url == made.get_absolute_url()
+    assert (made.owner, made.kind) == (logged_in, Generator.Kind.TRAINED)
+    assert made.run.images_total == made.run.config["images"] == 640
+    assert made.pools.get().state == JobState.WAITING
+    assert enqueued == [("train", made.run.pk)]
+
+
+def test_an_empty_length_means_as_the_recipe_says(train):
+    train()
+    assert TrainingRun.jobs.get().images_total == 12000
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("config", "../secrets"),
+        ("images", "0"),
+        ("images", "1000000000000"),
+        ("seed", "-1"),
+        ("pool_size", "100001"),
+        ("dataset", "0"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_beside_its_field(train, field, value):
+    response = train(**{field: value})
+    assert response.status_code == 200
+    assert list(response.context["form"].errors) == [field]
+    assert not Generator.objects.exists()
+
+
+def test_a_training_in_progress_shows_its_state_losses_and_samples(client, others):
+    for seen in (10, 20):
+        services.record_progress(
+            others.run,
+            images_seen=seen,
+            seconds=1,
+            d_loss=0.25,
+            g_loss=1.5,
+            sheet_png=factories.png(factories.pixels(1)[0]),
+        )
+    page = words(client.get(others.get_absolute_url()))
+    assert "20 of 100 images shown" in page
+    assert "0.250" in page
+    assert "hx-trigger" in page
+    sheet = SampleSheet.objects.last()
+    assert reverse("sheet", args=[sheet.pk]) in page
+    image = client.get(reverse("sheet", args=[sheet.pk]))
+    assert image["Content-Type"] == "image/png"
+    assert b"".join(image.streaming_content).startswith(b"\x89PNG")
+
+
+def test_a_training_is_cancelled_and_resumed_by_its_owner(client, train, enqueued):
+    train()
+    made = Generator.objects.get()
+    client.post(reverse("cancel_training", args=[made.slug]))
+    assert TrainingRun.jobs.get().state == JobState.CANCELLED
+    assert "Resume the training" in words(client.get(made.get_absolute_url()))
+    client.post(reverse("resume_training", args=[made.slug]))
+    assert TrainingRun.jobs.get().state == JobState.QUEUED
+    page = client.post(reverse("resume_training", args=[made.slug]), follow=True)
+    assert "This training is not stopped." in words(page)
+
+
+@pytest.mark.parametrize("action", ["cancel_training", "resume_training", "sample"])
+def test_other_researchers_cannot_change_a_generator(client, logged_in, others, action):
+    response = client.post(reverse(action, args=[others.slug]), {"count": 9, "seed": 0})
+    assert response.status_code == 403
+    assert "Only the researcher who made a generator can change it." in words(response)
+    assert TrainingRun.jobs.get().state == JobState.QUEUED
+    assert "Cancel the training" not in words(client.get(others.get_absolute_url()))
+
+
+@pytest.mark.parametrize("action", ["cancel_training", "resume_training", "sample"])
+def test_a_link_cannot_change_a_generator(client, others, action):
+    client.force_login(others.owner)
+    assert client.get(reverse(action, args=[others.slug])).status_code == 405
+
+
+def test_staff_can_cancel_any_training(client, others):
+    client.force_login(factories.user(is_staff=True))
+    client.post(reverse("cancel_training", args=[others.slug]))
+    assert TrainingRun.jobs.get().state == JobState.CANCELLED
+
+
+@pytest.mark.parametrize("action", ["cancel_training", "resume_training"])
+def test_an_upload_has_no_training_to_stop(client, logged_in, action):
+    made = factories.generator(owner=logged_in)
+    assert client.post(reverse(action, args=[made.slug])).status_code == 404
+
+
+def test_a_trained_generator_is_sampled_again_by_its_owner(client, logged_in, tmp_path, enqueued):
+    made = factories.generator(owner=logged_in, kind=Generator.Kind.TRAINED)
+    address = reverse("sample", args=[made.slug])
+    refused = client.post(address, {"count": 9, "seed": 2}, follow=True)
+    assert "no network to draw from (yet)" in words(refused)
+    made.file.save("w.safetensors", io.BytesIO(b"weights"))
+    wrong = client.post(address, {"count": 1, "seed": 2}, follow=True)
+    assert "count: Ensure this value is greater than or equal to 2." in words(wrong)
+    assert enqueued == []
+    client.post(address, {"count": 9, "seed": 2})
+    client.post(address, {"count": 9, "seed": 2})
+    assert enqueued == [("sample", made.pools.get().pk)]
+
+
+def test_a_failed_pool_says_why_and_its_owner_retries_it(client, logged_in, enqueued):
+    made = factories.generator(owner=logged_in)
+    failed = factories.pool(made, is_ready=False)
+    Pool.jobs.filter(pk=failed.pk).update(state=JobState.FAILED, error="<3.png> is\nbroken")
+    page = words(client.get(made.get_absolute_url()))
+    assert "&lt;3.png&gt; is<br>broken" in page
+    assert "Retry" in page
+    client.post(reverse("retry_pool", args=[failed.pk]))
+    assert enqueued == [("sample", failed.pk)]
+    client.force_login(factories.user())
+    assert client.post(reverse("retry_pool", args=[failed.pk])).status_code == 403
+
+
+def test_real_images_cannot_be_drawn_again(client, logged_in, data):
+    assert client.post(reverse("retry_pool", args=[data.train_pool.pk])).status_code == 404
+
+
+def test_a_zip_of_images_is_taken(upload, enqueued):
+    upload(factories.image_zip(), "images.zip")
+    made = Generator.objects.get()
+    assert made.kind == Generator.Kind.ARCHIVE
+    assert enqueued == [("sample", made.pools.get().pk)]
+
+
+def test_a_compressed_tar_is_taken(upload):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("1.png"))
+    upload(out.getvalue(), "images.tar.gz")
+    assert Generator.objects.get().kind == Generator.Kind.ARCHIVE
+
+
+def test_a_zip_with_one_bad_image_is_taken_for_its_pool_to_name_it(upload):
+    out = factories.image_zip(2, extra=[("000-first.png", b"no image")])
+    upload(out, "images.zip")
+    assert Generator.objects.get().kind == Generator.Kind.ARCHIVE
+
+
+def test_an_onnx_network_is_taken_with_the_pool_asked_for(upload):
+    upload(factories.onnx_generator(), "Forger.ONNX")
+    made = Generator.objects.get()
+    assert made.kind == Generator.Kind.ONNX
+    assert (made.pools.get().count, made.pools.get().seed) == (12, 1)
+    assert made.can_sample
+
+
+def zipped(*names):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return out.getvalue()
+
+
+SAFETENSORS = struct.pack("<Q", 2) + b"{}"
+REFUSED = {
+    "pickle": (pickle.dumps({"a": 1}), "G.pkl", "a Python pickle, which can run any code"),
+    "torchscript": (zipped("G/data.pkl", "G/constants.pkl"), "G.pt", "a PyTorch archive"),
+    "safetensors": (
+        SAFETENSORS,
+        "G.safetensors",
+        "safetensors, which holds weights but no network",
+    ),
+    "keras": (b"\x89HDF\r\n\x1a\n" + bytes(9), "G.h5", "an HDF5 file, as Keras saves weights"),
+    "text": (b"hello there", "notes.txt", "notes.txt is neither an archive of images"),
+    "empty": (b"", "G.onnx", "The submitted file is empty."),
+    "documents": (zipped("letter.docx"), "letters.zip", "a zip archive"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_any_other_file_is_refused_with_its_reason_on_the_page(upload, enqueued, kind):
+    content, name, reason = REFUSED[kind]
+    response = upload(content, name)
+    assert response.status_code == 200
+    assert reason in words(response)
+    assert not Generator.objects.exists()
+    assert enqueued == []
+
+
+def test_a_file_too_large_is_refused_with_what_would_be_taken(upload, settings):
+    settings.UPLOAD_MAX_MB = 0
+    page = words(upload(factories.image_zip(), "images.zip"))
+    assert "this site takes up to 0 MB" in page
+    settings.UPLOAD_MAX_MB, settings.ONNX_MAX_MB = 1, 0
+    assert "wanted at most 0: upload an archive" in words(
+        upload(factories.onnx_generator(), "G.onnx")
+    )
+    assert not Generator.objects.exists()
+
+
+def test_a_name_that_looks_like_markup_stays_text(client, data):
+    factories.pool(factories.generator("<script>alert(1)</script>", of=data), is_ready=False)
+    for page in ("generators", "home"):
+        assert "<script>alert" not in words(client.get(reverse(page)))
+
+
+def test_a_pools_first_images_are_one_picture(client):
+    ready, unready = factories.pool(), factories.pool(is_ready=False)
+    response = client.get(reverse("pool_sheet", args=[ready.pk]))
+    assert response["Content-Type"] == "image/png"
+    assert client.get(reverse("pool_sheet", args=[unready.pk])).status_code == 404
+
+
+def test_a_queued_job_says_how_many_are_ahead(client, data):
+    first, second = (
+        services.start_training(owner=None, name=n, dataset=data, config={}, images_total=1)
+        for n in "ab"
+    )
+    assert "next in line" in words(client.get(first.get_absolute_url()))
+    assert "1 job ahead" in words(client.get(second.get_absolute_url()))
+    jobs.claim(TrainingRun, first.run.pk).ready()
+    assert "next in line" in words(client.get(second.get_absolute_url()))
+
+
+def test_a_data_set_shows_its_facts_and_who_imitates_it(client, data):
+    forger = factories.generator("Imitator", of=data)
+    page = words(client.get(data.get_absolute_url()))
+    assert forger.get_absolute_url() in page
+    assert data.train_pool.content_hash[:16] in page
+    assert "20 images" in page

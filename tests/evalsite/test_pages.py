@@ -1,0 +1,101 @@
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = [
+    "home",
+    "pair",
+    "leaderboard",
+    "studies",
+    "generators",
+    "datasets",
+    "healthz",
+    "login",
+    "sign_up",
+    "password_reset",
+]
+PRIVATE = ["train", "upload", "launch", "password_change"]
+
+
+@pytest.fixture
+def study():
+    return factories.study()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_pages_answer_anyone_on_an_empty_site(client, name):
+    assert client.get(reverse(name)).status_code == 200
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_pages_answer_anyone_on_a_filled_site(client, study, name):
+    assert client.get(reverse(name)).status_code == 200
+
+
+def test_public_pages_of_single_things_answer_anyone(client, study):
+    pool = study.pools.get()
+    for thing in (study, study.dataset, pool.generator):
+        assert client.get(thing.get_absolute_url()).status_code == 200
+    assert client.get(study.public_path).status_code == 200
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_private_pages_lead_to_the_log_in_and_back(client, name):
+    assert client.get(reverse(name)).url == f"{reverse('login')}?next={reverse(name)}"
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_private_pages_answer_a_researcher_with_or_without_data(client, logged_in, name):
+    assert client.get(reverse(name)).status_code == 200
+    factories.study()
+    assert client.get(reverse(name)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/nowhere/",
+        "/generators/nobody/",
+        "/datasets/none/",
+        "/studies/none/",
+        "/pools/7/sheet.png",
+        "/sheets/7.png",
+        "/i/x.png",
+        "/pair/x.png",
+    ],
+)
+def test_what_is_not_there_is_said_in_words(client, address):
+    response = client.get(address)
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+
+
+def test_a_form_without_its_token_is_refused_in_words():
+    from django.test import Client
+
+    response = Client(enforce_csrf_checks=True).post(reverse("login"), {"username": "a"})
+    assert response.status_code == 403
+    assert "<h1>" in response.content.decode()
+
+
+def test_a_launch_page_ticks_the_pool_it_was_asked_for(client, logged_in):
+    pool = factories.pool()
+    page = client.get(reverse("launch"), {"pool": pool.pk}).content.decode()
+    assert f'value="{pool.pk}" id="id_pools_0" checked' in page
+    assert client.get(reverse("launch"), {"pool": "x"}).status_code == 200
+
+
+def test_migrations_say_what_the_models_say():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_the_front_page_leads_to_open_studies(client, study):
+    page = client.get(reverse("home")).content.decode()
+    assert f'href="{study.public_path}"' in page
+    assert "At work right now" not in page
+    factories.pool(is_ready=False)
+    assert "At work right now" in client.get(reverse("home")).content.decode()

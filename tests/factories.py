@@ -1,0 +1,161 @@
+"""Small data sets, generators, studies and observers; a caller names only what the test is about."""
+
+import io
+import zipfile
+from itertools import count
+
+import numpy as np
+from django.utils import timezone
+from PIL import Image
+
+from evalsite.accounts.models import User
+from evalsite.catalog import services as catalog
+from evalsite.catalog.models import Dataset, Generator, Pool, random_key, store_url
+from evalsite.jobs import JobState
+from evalsite.studies import services as studies
+from evalsite.studies.models import Block, Protocol
+from pools import store
+
+PASSWORD = "a long enough phrase"
+_numbers = count(1)
+
+
+def user(email=None, **fields):
+    return User.objects.create_user(email or f"ann{next(_numbers)}@example.org", PASSWORD, **fields)
+
+
+def pixels(number, resolution_px=8, channels=1, seed=0):
+    """Noise, uint8 (number, resolution_px, resolution_px, channels)."""
+    shape = (number, resolution_px, resolution_px, channels)
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def png(image):
+    out = io.BytesIO()
+    Image.fromarray(image.squeeze()).save(out, "PNG")
+    return out.getvalue()
+
+
+def image_zip(number=12, resolution_px=8, extra=()):
+    """The bytes of a zip of PNGs; `extra` are further (name, bytes) in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for index, image in enumerate(pixels(number, resolution_px)):
+            archive.writestr(f"{index:03}.png", png(image))
+        for name, data in extra:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def stored(images, labels=None):
+    """The key of a pool on disk that holds these images."""
+    key = random_key()
+    length, resolution_px, _, channels = images.shape
+    pool = store.create(
+        store_url(key),
+        count=length,
+        resolution_px=resolution_px,
+        channels=channels,
+        labelled=labels is not None,
+    )
+    pool.write(0, images, labels)
+    return {"key": key, "count": length, "content_hash": pool.content_hash()}
+
+
+def ready():
+    now = timezone.now()
+    return {"state": JobState.READY, "progress": 1.0, "started_at": now, "finished_at": now}
+
+
+def dataset(name=None, *, train=20, test=20, resolution_px=8, classes=()):
+    name = name or f"Digits {next(_numbers)}"
+    made = Dataset.objects.create(
+        name=name,
+        slug=catalog.unique_slug(Dataset, name),
+        resolution_px=resolution_px,
+        channels=1,
+        class_names=list(classes),
+    )
+    for split, number in (("train", train), ("test", test)):
+        if number:
+            labels = np.arange(number) % len(classes) if classes else None
+            images = stored(pixels(number, resolution_px, seed=number), labels)
+            Pool.jobs.create(dataset=made, split=split, **images, **ready())
+    return made
+
+
+def generator(name=None, *, of=None, owner=None, kind=Generator.Kind.ARCHIVE):
+    name = name or f"Forger {next(_numbers)}"
+    return Generator.objects.create(
+        name=name,
+        slug=catalog.unique_slug(Generator, name),
+        kind=kind,
+        dataset=of or dataset(),
+        owner=owner,
+    )
+
+
+def pool(of=None, *, size=20, seed=0, is_ready=True):
+    """Forged images: on disk, or still to be drawn."""
+    forger = of or generator()
+    if not is_ready:
+        return Pool.jobs.create(generator=forger, count=size, seed=seed)
+    images = stored(pixels(size, forger.dataset.resolution_px, seed=1000 + seed))
+    return Pool.jobs.create(generator=forger, seed=seed, **images, **ready())
+
+
+def study(*, pools=None, protocol=Protocol.UNLIMITED, trials=6, practice_trials=2, **fields):
+    """A launched study; with ready pools it is open."""
+    pools = [pool()] if pools is None else pools
+    asked = {"owner": None, "name": "Which is real?", "consent_text": "You may stop.", **fields}
+    asked.setdefault("dataset", pools[0].imitates if pools else None)
+    return studies.launch_study(
+        pools=pools, protocol=protocol, trials=trials, practice_trials=practice_trials, **asked
+    )
+
+
+def answer(trial, *, right=True, rt_ms=500.0):
+    """What a browser would send for a trial."""
+    other = "fake" if trial.truth == "real" else "real"
+    return {"trial": trial.code, "answer": trial.truth if right else other, "rt_ms": rt_ms}
+
+
+def record(observer, trials, *, right=lambda trial: True):
+    return studies.record_responses(observer, [answer(t, right=right(t)) for t in trials])
+
+
+def finished(of, *, right=lambda trial: True, **fields):
+    """An observer of the study who has answered everything."""
+    observer = studies.take_part(of, **fields)
+    record(observer, observer.trials.in_order().select_related("pool__generator"), right=right)
+    observer.refresh_from_db()
+    return observer
+
+
+def main_trials(observer):
+    return list(observer.trials.filter(block__kind=Block.Kind.MAIN).in_order())
+
+
+def onnx_generator(resolution_px=8, z_dim=4):
+    """The bytes of a network that is one matrix product: noise (N, z) in, images in [−1, 1] out."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(3).normal(size=(z_dim, resolution_px**2)).astype(np.float32)
+    shape = np.array([-1, 1, resolution_px, resolution_px], np.int64)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["z", "weights"], ["flat"]),
+            helper.make_node("Tanh", ["flat"], ["bounded"]),
+            helper.make_node("Reshape", ["bounded", "shape"], ["images"]),
+        ],
+        "forger",
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, ["N", z_dim])],
+        [
+            helper.make_tensor_value_info(
+                "images", TensorProto.FLOAT, ["N", 1, resolution_px, resolution_px]
+            )
+        ],
+        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(shape, "shape")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return model.SerializeToString()

@@ -1,0 +1,40 @@
+"""A tiny recipe, and a data set small enough to train on in a second."""
+
+import numpy as np
+import pytest
+
+from evalsite.catalog import services
+from generators.config import load_config
+from tests import factories
+
+TINY = {"images": 24, "batch": 4, "z_dim": 8, "generator.features": 4, "discriminator.features": 4}
+
+
+@pytest.fixture
+def digits():
+    return factories.dataset("Digits", resolution_px=12, classes=("0", "1"))
+
+
+@pytest.fixture
+def train_tiny(digits):
+    """Queue a training of six steps, and any override of its recipe."""
+
+    def start(pool_size=0, **overrides):
+        config = load_config("demo-15", **{**TINY, **overrides})
+        return services.start_training(
+            owner=None,
+            name="Tiny",
+            dataset=digits,
+            config=config.as_dict(),
+            images_total=config.images,
+            seed=3,
+            pool_size=pool_size,
+        )
+
+    return start
+
+
+@pytest.fixture
+def losses():
+    """`losses(run)`: every moment recorded of a run."""
+    return lambda run: np.array(run.losses.values_list("images_seen", "d_loss", "g_loss"))

@@ -1,0 +1,185 @@
+import uuid
+
+import numpy as np
+import pytest
+
+from evalsite import jobs
+from evalsite.catalog.models import SampleSheet, TrainingRun
+from evalsite.jobs import JobState
+from generators.training import Trainer
+from workers import tasks
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def advanced(monkeypatch):
+    """How often a trainer was asked to go on."""
+    calls, advance = [], Trainer.advance
+
+    def counted(trainer, **options):
+        calls.append(trainer.images_seen)
+        advance(trainer, **options)
+
+    monkeypatch.setattr(Trainer, "advance", counted)
+    return calls
+
+
+def stop_after(monkeypatch, images, *, act=None):
+    """Let every segment end after so many images; `act` is done at every report."""
+    advance = Trainer.advance
+
+    def short(trainer, *, seconds, on_progress, should_stop):
+        def told(progress):
+            if act:
+                act(progress)
+            on_progress(progress)
+
+        advance(trainer, images=images, on_progress=told, should_stop=should_stop)
+
+    monkeypatch.setattr(Trainer, "advance", short)
+
+
+def test_a_training_ends_ready_with_weights_losses_and_samples(train_tiny, work, losses):
+    made = train_tiny()
+    work()
+    made.refresh_from_db()
+    run = TrainingRun.jobs.get()
+    assert (run.state, run.progress, run.images_seen) == (JobState.READY, 1.0, 24)
+    assert run.seconds > 0
+    assert made.can_sample
+    assert losses(run)[:, 0].tolist() == [4, 8, 12, 16, 20, 24]
+    assert SampleSheet.objects.get(images_seen=24).image.read().startswith(b"\x89PNG")
+
+
+def test_segments_give_what_an_unbroken_run_gives(train_tiny, work, losses, monkeypatch, advanced):
+    whole = train_tiny()
+    work()
+    assert advanced == [0]
+    stop_after(monkeypatch, 8)
+    parts = train_tiny()
+    work()
+    assert advanced == [0, 0, 8, 16]
+    assert whole.run.losses.count() == parts.run.losses.count() == 6
+    np.testing.assert_array_equal(losses(whole.run), losses(parts.run))
+    whole.refresh_from_db()
+    parts.refresh_from_db()
+    assert whole.file.read() == parts.file.read()
+
+
+def test_a_worker_that_has_lost_its_lease_leaves_the_run_alone(train_tiny, work, monkeypatch):
+    made = train_tiny()
+
+    def taken_by_another(progress):
+        TrainingRun.jobs.filter(generator=made).update(lease_token=uuid.uuid4())
+
+    stop_after(monkeypatch, 8, act=taken_by_another)
+    work()
+    run = TrainingRun.jobs.get(generator=made)
+    assert not run.checkpoint
+    assert run.state == JobState.RUNNING
+
+
+def test_a_segment_without_time_still_goes_on_later(train_tiny, work, monkeypatch):
+    monkeypatch.setattr(tasks, "SEGMENT_S", 1e-9)
+    asked = []
+    made = train_tiny()
+    monkeypatch.setattr(jobs, "enqueue", lambda task, pk: asked.append((task, pk)))
+    work()
+    run = TrainingRun.jobs.get(generator=made)
+    assert (run.state, run.images_seen) == (JobState.QUEUED, 0)
+    assert asked == [("train", run.pk)]
+
+
+def test_cancelling_keeps_what_was_trained_and_resuming_completes_it(
+    train_tiny, work, losses, monkeypatch, run_task, enqueued
+):
+    unbroken = train_tiny()
+    work()
+    made = train_tiny()
+    run = made.run
+
+    def cancel(progress):
+        if progress.images_seen == 12:
+            jobs.cancel(run)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("generators.training.STOP_POLL_S", 0.0)
+        patched.setattr(jobs, "REPORT_EVERY_S", -1.0)
+        stop_after(patched, None, act=cancel)
+        work()
+    run = TrainingRun.jobs.get(pk=run.pk)
+    assert (run.state, run.images_seen) == (JobState.CANCELLED, 12)
+    assert run.checkpoint
+    assert enqueued == []
+    assert jobs.retry(run)
+    work()
+    run = TrainingRun.jobs.get(pk=run.pk)
+    assert (run.state, run.images_seen, run.cancel_requested) == (JobState.READY, 24, False)
+    np.testing.assert_array_equal(losses(run), losses(unbroken.run))
+
+
+def test_a_worker_that_shuts_down_hands_the_training_on(
+    train_tiny, work, monkeypatch, enqueued, run_task
+):
+    made = train_tiny()
+    with monkeypatch.context() as patched:
+        patched.setattr("generators.training.STOP_POLL_S", 0.0)
+        stop_after(patched, None, act=lambda progress: jobs.shutting_down.set())
+        run_task(*enqueued.pop())
+    jobs.shutting_down.clear()
+    run = TrainingRun.jobs.get(generator=made)
+    assert (run.state, run.images_seen) == (JobState.QUEUED, 4)
+    assert enqueued == [("train", run.pk)]
+    work()
+    assert TrainingRun.jobs.get().state == JobState.READY
+
+
+def test_a_worker_that_lost_its_lease_stores_no_checkpoint(
+    train_tiny, monkeypatch, run_task, enqueued
+):
+    made = train_tiny()
+
+    def taken_over(progress):
+        TrainingRun.jobs.filter(generator=made).update(lease_token=uuid.uuid4())
+
+    with monkeypatch.context() as patched:
+        stop_after(patched, 8, act=taken_over)
+        run_task(*enqueued.pop())
+    run = TrainingRun.jobs.get(generator=made)
+    assert run.state == JobState.RUNNING
+    assert not run.checkpoint
+    assert enqueued == []
+
+
+def test_a_training_that_diverges_fails_in_words(train_tiny, work, monkeypatch):
+    def diverge(trainer, **options):
+        trainer._loss_sums += float("nan")
+        trainer._finite_loss_sums()
+
+    monkeypatch.setattr(Trainer, "advance", diverge)
+    train_tiny()
+    work()
+    run = TrainingRun.jobs.get()
+    assert run.state == JobState.FAILED
+    assert "lower the learning rates" in run.error
+
+
+def test_a_training_on_images_that_are_gone_fails_in_words(train_tiny, work, digits):
+    from pools import store
+
+    made = train_tiny()
+    store.remove(digits.train_pool.url)
+    work()
+    run = TrainingRun.jobs.get(generator=made)
+    assert run.state == JobState.FAILED
+    assert "no readable pool" in run.error
+
+
+def test_a_config_of_another_time_fails_in_words(train_tiny, work):
+    made = train_tiny()
+    TrainingRun.jobs.filter(generator=made).update(config={"title": "old"})
+    work()
+    run = TrainingRun.jobs.get(generator=made)
+    assert run.state == JobState.FAILED
+    assert "platform" not in run.error

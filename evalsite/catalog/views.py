@@ -2,13 +2,13 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from evalsite import jobs
+from evalsite.accounts.rights import may_change, require_change
 from evalsite.catalog import services
 from evalsite.catalog.curves import loss_curves
 from evalsite.catalog.forms import PoolForm, TrainForm, UploadForm
@@ -54,16 +54,9 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "catalog/generator.html", context)
 
 
-def may_change(request: HttpRequest, found: Generator) -> bool:
-    """The demo's generators, which have no owner, are every researcher's."""
-    user = request.user
-    return user.is_authenticated and (user.is_staff or found.owner in (None, user))
-
-
 def _own(request: HttpRequest, slug: str) -> Generator:
     found = get_object_or_404(Generator, slug=slug)
-    if not may_change(request, found):
-        raise PermissionDenied("Only the researcher who made a generator can change it.")
+    require_change(request, found)
     return found
 
 

@@ -5,12 +5,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from evalsite.accounts.rights import may_change
 from evalsite.catalog.models import Dataset
 from evalsite.leaderboard.board import board_of, board_of_study
 from evalsite.leaderboard.plots import interval_plot, scatters
 from evalsite.leaderboard.words import figure
 from evalsite.studies.models import Protocol, Study
-from evalsite.studies.views import may_change
 
 
 @require_safe

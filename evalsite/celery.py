@@ -11,6 +11,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evalsite.settings")
 
 log = logging.getLogger(__name__)
 
+DELAY_S = {"score": 1.0}
+"""Tasks that wait a moment, so that what comes within it is done together."""
+
 app = Celery("uncanny")
 app.config_from_object("evalsite.celeryconfig")
 
@@ -24,7 +27,7 @@ def enqueue(task: str, pk: int) -> None:
 
     def send() -> None:
         try:
-            signature.apply_async(retry=False)
+            signature.apply_async(retry=False, countdown=DELAY_S.get(task))
         except OperationalError as error:
             log.warning("the broker is away, %s(%s) waits for the sweeper: %s", task, pk, error)
 

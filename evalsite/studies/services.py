@@ -202,28 +202,26 @@ class Recorded:
     finished: bool
 
 
-@transaction.atomic
 def record_responses(observer: Observer, answers: Sequence[Mapping[str, Any]]) -> Recorded:
     """Keep answers, each a mapping with `trial` (its code) and the fields of Response.
 
     Sending an answer again is harmless: the first one stands.
     """
     given = {answer["trial"]: answer for answer in reversed(answers)}
-    trials = observer.trials.filter(code__in=given).select_related(
-        "pool", "block", "observer__study"
-    )
+    trials = observer.trials.filter(code__in=given).select_related("pool", "block")
     known = {trial.code: trial for trial in trials}
+    for trial in known.values():
+        trial.block.observer = observer  # known already: not to be asked for again
     now = timezone.now()
-    Response.objects.bulk_create(
-        [_response(trial, given[code], now) for code, trial in known.items()],
-        ignore_conflicts=True,
-    )
-    finished = not observer.trials.unanswered().exists()
-    if finished:
-        Observer.objects.filter(pk=observer.pk, finished_at=None).update(finished_at=now)
-    if any(trial.block.kind == Block.Kind.MAIN for trial in known.values()):
-        ask_for_scores(observer.study)
-    feedback, exposures = _feedback(list(known.values()))
+    responses = [_response(trial, given[code], now) for code, trial in known.items()]
+    with transaction.atomic():  # from here on the others wait, so all else is done before or after
+        Response.objects.bulk_create(responses, ignore_conflicts=True)
+        finished = not observer.trials.unanswered().exists()
+        if finished:
+            Observer.objects.filter(pk=observer.pk, finished_at=None).update(finished_at=now)
+        if any(trial.block.kind == Block.Kind.MAIN for trial in known.values()):
+            ask_for_scores(observer.study)
+        feedback, exposures = _feedback(list(known.values()))
     return Recorded(list(known), sorted(set(given) - set(known)), feedback, exposures, finished)
 
 

@@ -1,6 +1,8 @@
 import copy
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from evalsite.catalog.models import Generator, Pool
@@ -263,3 +265,15 @@ def test_a_pool_of_a_study_cannot_be_deleted_with_its_answers():
     factories.finished(study)
     with pytest.raises(ProtectedError):
         Generator.objects.all().delete()
+
+
+def test_a_batch_of_answers_costs_as_few_queries_as_one():
+    study = factories.study(trials=8, practice_trials=0)
+    counts = []
+    for size in (1, 6):
+        observer = Observer.objects.select_related("study").get(pk=services.take_part(study).pk)
+        answers = [factories.answer(trial) for trial in factories.main_trials(observer)[:size]]
+        with CaptureQueriesContext(connection) as queries:
+            services.record_responses(observer, answers)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

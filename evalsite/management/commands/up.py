@@ -164,7 +164,7 @@ def web(host: str, port: int) -> Child:
     argv = [
         *(sys.executable, "-m", "gunicorn", "evalsite.wsgi"),
         *("--bind", f"{host}:{port}", "--timeout", "60"),
-        *("--workers", "2", "--threads", "8"),  # a slow upload or phone must not block the rest
+        *("--workers", "2", "--threads", "4"),  # a slow upload or phone must not block the rest
         *("--graceful-timeout", "5", "--access-logfile", "-", "--no-control-socket"),
     ]
     return Child("web", argv, log_of("web"))

@@ -6,30 +6,15 @@ from django.http import HttpRequest
 from evalsite.studies.models import Observer, Study
 
 
+FROZEN = ["code", "owner", "dataset", "protocol", "design", "design_hash", "opened_at"]
+
+
 @admin.register(Study)
 class StudyAdmin(admin.ModelAdmin):
     list_display = ["name", "code", "protocol", "dataset", "state", "owner", "opened_at"]
     list_filter = ["state", "protocol", "dataset"]
-    fields = [
-        "name",
-        "state",
-        "code",
-        "owner",
-        "dataset",
-        "protocol",
-        "design",
-        "design_hash",
-        "opened_at",
-    ]
-    readonly_fields = [  # what is frozen stays frozen
-        "code",
-        "owner",
-        "dataset",
-        "protocol",
-        "design",
-        "design_hash",
-        "opened_at",
-    ]
+    fields = ["name", "state", *FROZEN]
+    readonly_fields = FROZEN
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

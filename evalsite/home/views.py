@@ -19,7 +19,7 @@ PAIR_SIDE_PX = 160
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    unfinished = [row for model in jobs.kinds() for row in model.jobs.unfinished()]
+    unfinished = [row for model in jobs.kinds() for row in model.jobs.unfinished().order_by("pk")]
     context = {
         "studies": Study.objects.open().select_related("dataset")[:4],
         "unfinished": unfinished[:6],

@@ -5,7 +5,6 @@ from django.http import HttpRequest
 
 from evalsite.studies.models import Observer, Study
 
-
 FROZEN = ["code", "owner", "dataset", "protocol", "design", "design_hash", "opened_at"]
 
 

@@ -65,6 +65,7 @@ def test_a_second_message_is_left_alone(row, run_task, monkeypatch):
 
 def test_a_message_for_a_row_that_is_gone_is_harmless(run_task):
     run_task("sample", 12345)
+    assert not Pool.jobs.filter(pk=12345).exists()
 
 
 def test_ready_clears_the_lease_and_failed_keeps_the_words(row):

@@ -33,9 +33,10 @@ class Measurement(Job):
 
 
 class ScoreQuerySet(models.QuerySet["Score"]):
-    def of_board(self, dataset: Dataset, protocol: str) -> Self:
-        """Human scores over all studies of a data set and protocol."""
-        return self.filter(study=None, pool=None, dataset=dataset, protocol=protocol)
+    def of_board(self, dataset: Dataset, protocol: str, condition: str = "") -> Self:
+        """Human scores over all studies of a data set, protocol and condition."""
+        place = {"dataset": dataset, "protocol": protocol, "condition": condition}
+        return self.filter(study=None, pool=None, **place)
 
     def of_study(self, study: Study) -> Self:
         return self.filter(study=study)
@@ -52,6 +53,7 @@ class Score(models.Model):
     protocol = models.CharField(
         max_length=10, choices=Protocol.choices, blank=True, help_text="empty for a metric"
     )
+    condition = models.CharField(max_length=80, blank=True, help_text="as of its studies")
     study = models.ForeignKey(
         Study, models.CASCADE, null=True, related_name="scores", help_text="empty for a whole board"
     )
@@ -88,7 +90,7 @@ class Score(models.Model):
                 name="one_score_per_study",
             ),
             models.UniqueConstraint(
-                fields=["dataset", "protocol", "generator", "name", "simulated"],
+                fields=["dataset", "protocol", "condition", "generator", "name", "simulated"],
                 condition=Q(study__isnull=True, pool__isnull=True),
                 name="one_score_per_board",
             ),
@@ -120,3 +122,20 @@ class Score(models.Model):
     @property
     def shown_n(self) -> str:
         return ", ".join(f"{count:,} {what}" for what, count in self.n.items())
+
+
+class StudyReport(models.Model):
+    """All that the scoring finds in a study's answers besides the scores: see scoring.report."""
+
+    study = models.ForeignKey(Study, models.CASCADE, related_name="reports")
+    simulated = models.BooleanField(default=False)
+    content = models.JSONField()
+    computed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["study", "simulated"], name="one_report_per_study")
+        ]
+
+    def __str__(self) -> str:
+        return f"report of {self.study}"

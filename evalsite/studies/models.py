@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.urls import reverse
 
 from evalsite.catalog.models import Dataset, Pool
+from evalsite.studies.design import Rules
 
 
 def study_code() -> str:
@@ -21,9 +22,21 @@ def random_code() -> str:
     return secrets.token_urlsafe(16)
 
 
+PLAIN_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is taken for another
+
+
+def withdrawal_code() -> str:
+    """What an observer can copy by hand: 12 letters and figures, 59 bits."""
+    groups = ("".join(secrets.choice(PLAIN_LETTERS) for _ in range(4)) for _ in range(3))
+    return "-".join(groups)
+
+
 class Protocol(models.TextChoices):
     UNLIMITED = "unlimited", "Unlimited"
+    LIMITED = "limited", "Limited"
     FLASH = "flash", "Flash"
+    PAIR = "pair", "Pair"
+    SELECT = "select", "Select"
 
 
 class StudyQuerySet(models.QuerySet["Study"]):
@@ -38,7 +51,9 @@ class StudyQuerySet(models.QuerySet["Study"]):
 
     def beside(self, study: "Study") -> Self:
         """Every launched study whose answers share a leaderboard with this one's."""
-        return self.launched().filter(dataset=study.dataset_id, protocol=study.protocol)
+        return self.launched().filter(
+            dataset=study.dataset_id, protocol=study.protocol, condition=study.condition
+        )
 
     def with_counts(self) -> Self:
         people = Q(observers__simulated=False, observers__counts=True)
@@ -69,7 +84,15 @@ class Study(models.Model):
     real_pool = models.ForeignKey(Pool, models.PROTECT, related_name="+")
     pools = models.ManyToManyField(Pool, related_name="studies", help_text="the generators' images")
     protocol = models.CharField(max_length=10, choices=Protocol.choices)
-    trials_per_observer = models.PositiveSmallIntegerField(help_text="without practice")
+    condition = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text="what else must be the same for answers to share a leaderboard: 1 s and 5 s, …",
+    )
+    rules_json = models.JSONField(default=dict, blank=True, help_text="see design.Rules")
+    trials_per_observer = models.PositiveSmallIntegerField(
+        help_text="questions, without practice: images, pairs or grids"
+    )
     practice_trials = models.PositiveSmallIntegerField(default=4)
     blocks_per_observer = models.PositiveSmallIntegerField(default=1)
     consent_text = models.TextField()
@@ -80,6 +103,24 @@ class Study(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     design = models.JSONField(default=dict, blank=True, help_text="frozen when the study opens")
     design_hash = models.CharField(max_length=64, blank=True, help_text="empty until it opens")
+    completion_code = models.CharField(
+        max_length=60, blank=True, help_text="what Prolific or MTurk asks of those who finish"
+    )
+    return_url = models.URLField(
+        max_length=300, blank=True, help_text="where observers go at the end"
+    )
+    screened_out_url = models.URLField(
+        max_length=300, blank=True, help_text="where those go who did not qualify"
+    )
+    imported_from = models.CharField(
+        max_length=200, blank=True, help_text="the file its trials came from; empty if shown here"
+    )
+    trials_key = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="where imported trials are kept"
+    )
+    revision = models.PositiveIntegerField(
+        default=0, editable=False, help_text="grows when answers are taken away"
+    )
     observers_invited = models.PositiveIntegerField(default=0, editable=False)
     scores_due = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -111,13 +152,60 @@ class Study(models.Model):
     def is_flash(self) -> bool:
         return self.protocol == Protocol.FLASH
 
+    @property
+    def rules(self) -> Rules:
+        return Rules.from_json(self.rules_json)
+
+
+class Withdrawal(models.Model):
+    """That somebody took their answers back: when, and what they had been paid; not who."""
+
+    study = models.ForeignKey(Study, models.CASCADE, related_name="withdrawals")
+    paid = models.DecimalField(max_digits=9, decimal_places=2, default=0)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.study}: withdrawn {self.at:%Y-%m-%d}"
+
+
+class ObserverQuerySet(models.QuerySet["Observer"]):
+    def people(self) -> Self:
+        """Who counts: no simulated observer, not the study's own researcher."""
+        return self.filter(simulated=False, counts=True)
+
+    def finished(self) -> Self:
+        return self.filter(finished_at__isnull=False, qualified=True)
+
+    def in_progress(self) -> Self:
+        return self.filter(finished_at__isnull=True)
+
 
 class Observer(models.Model):
     """One person taking part in one study, known only by a random token in a cookie."""
 
+    class Source(models.TextChoices):
+        LINK = "link", "the link"
+        PROLIFIC = "prolific", "Prolific"
+        MTURK = "mturk", "Mechanical Turk"
+
     study = models.ForeignKey(Study, models.CASCADE, related_name="observers")
     token = models.CharField(max_length=32, unique=True, default=random_code, editable=False)
     ordinal = models.PositiveIntegerField(help_text="0 for the study's first observer")
+    code = models.CharField(
+        max_length=16,
+        unique=True,
+        default=withdrawal_code,
+        editable=False,
+        help_text="with it an observer may delete their own data",
+    )
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.LINK)
+    participant = models.CharField(max_length=80, blank=True, help_text="the platform's id")
+    platform_study = models.CharField(max_length=80, blank=True)
+    platform_session = models.CharField(max_length=80, blank=True)
+    submit_to = models.URLField(max_length=200, blank=True, help_text="MTurk's address, checked")
+    language = models.CharField(max_length=12, blank=True)
+    qualified = models.BooleanField(default=True, help_text="false if the practice went too badly")
+    changed_at = models.DateTimeField(auto_now=True, db_index=True, help_text="the last answer")
     counts = models.BooleanField(default=True, help_text="false for the study's own researcher")
     simulated = models.BooleanField(default=False)
     consented_at = models.DateTimeField(auto_now_add=True)
@@ -128,10 +216,17 @@ class Observer(models.Model):
         default=dict, blank=True, help_text="pixel ratio, size on screen, refresh"
     )
 
+    objects = ObserverQuerySet.as_manager()
+
     class Meta:
         ordering = ["ordinal"]
         constraints = [
-            models.UniqueConstraint(fields=["study", "ordinal"], name="one_observer_per_ordinal")
+            models.UniqueConstraint(fields=["study", "ordinal"], name="one_observer_per_ordinal"),
+            models.UniqueConstraint(
+                fields=["study", "source", "participant"],
+                condition=~Q(participant=""),
+                name="a_participant_takes_part_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -174,7 +269,7 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         return self.filter(block__kind=Block.Kind.MAIN)
 
     def that_count(self) -> Self:
-        """Answers that enter the scores: not practice, not the researcher's own."""
+        """Answers that enter the trial table: not practice, not the researcher's own."""
         return self.answered().main().filter(observer__counts=True)
 
     def in_order(self) -> Self:
@@ -182,14 +277,20 @@ class TrialQuerySet(models.QuerySet["Trial"]):
 
 
 class Trial(models.Model):
-    """One planned question: this image, at this place, for this long."""
+    """One image to be judged: at this place, for this long; alone, or on a screen with others."""
 
     observer = models.ForeignKey(Observer, models.CASCADE, related_name="trials")
     block = models.ForeignKey(Block, models.CASCADE, related_name="trials")
     position = models.PositiveSmallIntegerField()
     code = models.CharField(max_length=32, unique=True, default=random_code, editable=False)
+    screen = models.PositiveSmallIntegerField(
+        help_text="images of a block that are judged together share it; counts from 0"
+    )
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="+")
     image_index = models.PositiveIntegerField()
+    is_catch = models.BooleanField(
+        default=False, help_text="its pixels are shuffled before it is shown: plainly no real image"
+    )
     exposure_ms = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="empty if unlimited, or not yet set by the staircase"
     )
@@ -210,7 +311,7 @@ class Trial(models.Model):
 
     @property
     def truth(self) -> Literal["real", "fake"]:
-        return "real" if self.pool.is_real else "fake"
+        return "real" if self.pool.is_real and not self.is_catch else "fake"
 
 
 class ResponseQuerySet(models.QuerySet["Response"]):
@@ -224,6 +325,7 @@ class Response(models.Model):
     class Answer(models.TextChoices):
         REAL = "real"
         FAKE = "fake"
+        TIE = "tie", "cannot tell"  # of a pair only
 
     trial = models.OneToOneField(Trial, models.CASCADE, related_name="response")
     answer = models.CharField(max_length=4, choices=Answer.choices)
@@ -245,7 +347,9 @@ class Response(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(answer__in=["real", "fake"]), name="real_or_fake"),
+            models.CheckConstraint(
+                condition=Q(answer__in=["real", "fake", "tie"]), name="real_fake_or_tie"
+            ),
             models.CheckConstraint(condition=Q(rt_ms__gte=0), name="time_runs_forward"),
         ]
 

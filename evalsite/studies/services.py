@@ -177,6 +177,7 @@ def _trials(block: Block, images: list[planning.Image], *, is_flash: bool) -> li
             observer=block.observer,
             block=block,
             position=position,
+            screen=position,
             pool_id=image.pool,
             image_index=image.index,
             exposure_ms=exposure_ms(position),

@@ -11,6 +11,7 @@ from evalsite.accounts.models import User
 from evalsite.catalog.models import Dataset, Generator, Pool, random_key, store_url
 from evalsite.catalog.services import import_dataset
 from evalsite.jobs import JobState
+from evalsite.studies.design import Rules
 from evalsite.studies.services import launch_study
 from pools import sources, store
 from pools.entries import source_of_array
@@ -20,8 +21,8 @@ from pools.store import Images
 def fill(*, images: int, studies: Sequence[dict[str, Any]]) -> None:
     """Print as JSON the code of each study, by name; `images` real ones and as many forged ones.
 
-    Each study has `name`, `protocol` and `trials`, and may have `practice_trials`. All belong to the
-    researcher with the address EMAIL.
+    Each study has `name`, `protocol` and `trials`, and may have what else `launch_study` takes, its
+    rules as JSON. All belong to the researcher with the address EMAIL.
     """
     real = sources.load("mnist", split="test", limit=images).images
     owner = User.objects.create_user(EMAIL, PASSWORD)
@@ -35,7 +36,7 @@ def fill(*, images: int, studies: Sequence[dict[str, Any]]) -> None:
             dataset=dataset,
             pools=[pool],
             consent_text="Say of each image whether it is real.",
-            **{"practice_trials": 0, **study},
+            **{"practice_trials": 0, **study, "rules": Rules.from_json(study.get("rules", {}))},
         ).code
         for study in studies
     }

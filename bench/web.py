@@ -45,7 +45,7 @@ class Annotator:
         self.request("POST", self.path, f"csrfmiddlewaretoken={found[1]}", form)
         block = json.loads(self.request("GET", self.path + "block/"))
         self.token: str = block["csrf"]
-        self.trials: list[str] = [trial["code"] for trial in block["trials"]]
+        self.trials: list[str] = [screen["code"] for screen in block["screens"]]
         self.next = 0
 
     def request(

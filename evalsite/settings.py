@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "evalsite.studies.language.AnnotatorLocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -71,6 +72,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "evalsite.studies.language.frame",
             ],
         },
     },
@@ -135,8 +137,18 @@ STATICFILES_DIRS = [BASE_DIR / "evalsite" / "static"]
 
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
-LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+LANGUAGE_CODE = "en"  # researchers' pages; those for people who take part follow their browser
+LANGUAGES = [
+    ("en", "English"),
+    ("es", "Español"),
+    ("fr", "Français"),
+    ("ar", "العربية"),
+    ("hi", "हिन्दी"),
+    ("zh-hans", "简体中文"),
+]
+LANGUAGE_COOKIE_AGE = 31_536_000
+LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # Every upload goes to disk: a generator or an archive may be large, and is looked at before it is kept.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]

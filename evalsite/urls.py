@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import JavaScriptCatalog
 
 urlpatterns = [
     path("", include("evalsite.home.urls")),
@@ -9,5 +10,7 @@ urlpatterns = [
     path("", include("evalsite.leaderboard.urls")),
     path("", include("evalsite.catalog.urls")),
     path("accounts/", include("evalsite.accounts.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("jsi18n/", JavaScriptCatalog.as_view(packages=["evalsite"]), name="javascript-catalog"),
     path("admin/", admin.site.urls),
 ]

@@ -1,167 +1,148 @@
-"""Score a trial table from the command line: `python -m scoring TRIALS.csv`."""
+"""Score a trial table from the command line: `python -m scoring TRIALS`.
+
+`python -m scoring plan` says how many observers a study needs, and `python -m scoring dictionary`
+what every column of a trial table means.
+"""
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import get_args
 
 from tqdm import tqdm
 
-from scoring.score import GeneratorScore, Scores, score
-from scoring.table import TrialTable, read_csv
+from scoring import plan_command
+from scoring.correlation import read_metrics
+from scoring.dictionary import dictionary_csv, dictionary_markdown
+from scoring.exclusions import Criteria, exclude
+from scoring.files import read_trials, write_trials
+from scoring.report import Report, report
+from scoring.selection import Skipped
+from scoring.staircase import RULES
+from scoring.table import TrialTable
+from scoring.text import as_text
 
-HEADINGS = (
-    "rank",
-    "generator",
-    "error %",
-    "observers only",
-    "fake %",
-    "real %",
-    "d′",
-    "c",
-    "ms",
-    "observers",
-    "images",
-    "trials",
-)
+CRITERIA = {
+    "catch_right": (float, "SHARE", "leave out who got fewer catch trials right, such as 0.8"),
+    "fastest_ms": (float, "MS", "leave out whose median response time is shorter, such as 200"),
+    "one_answer": (float, "SHARE", "leave out who gave one answer more often, such as 0.95"),
+    "fewest_trials": (int, "N", "leave out who gave fewer answers, such as 20"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 2 if the input cannot be scored."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {"plan": plan_command.main, "dictionary": _dictionary}
+    if given and given[0] in commands:
+        return commands[given[0]](given[1:])
+    return _score(_parser().parse_args(given))
+
+
+class _Refused(Exception):
+    """What is wrong, and with what, in one line."""
+
+
+@contextmanager
+def _about(name: str) -> Iterator[None]:
+    """Say of errors what they are about."""
     try:
-        table = _read(options.trials)
-        if options.exclude_flagged:
-            table = table.where(~table.flagged)
-        scores = _score(table, options)
-    except (ValueError, OSError) as error:
-        print(f"scoring: {options.trials}: {_plain(error)}", file=sys.stderr)
+        yield
+    except OSError as error:
+        raise _Refused(f"{name}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise _Refused(f"{name}: {error}") from error
+
+
+def _score(options: argparse.Namespace) -> int:
+    try:
+        with _about(options.trials):
+            table = _chosen(options)
+        with _about(options.export):
+            _export(table, options.export)
+        with _about(options.metrics):
+            metrics = read_metrics(options.metrics) if options.metrics else {}
+        with _about(options.trials):
+            found = _report(table, metrics, options)
+    except _Refused as refused:
+        print(f"scoring: {refused}", file=sys.stderr)
         return 2
-    print(json.dumps(scores.as_dict(), indent=2) if options.json else as_text(scores))
+    print(json.dumps(found.as_dict(), indent=2) if options.json else as_text(found))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scoring", description=__doc__)
-    parser.add_argument("trials", metavar="TRIALS.csv", help="the trial table; - reads stdin")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--draws", type=int, default=10_000, metavar="N", help="bootstrap draws")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the draws")
-    parser.add_argument(
-        "--skipped",
-        choices=("out", "wrong"),
-        default="out",
-        help="leave trials without answer out (default), or count them as wrong",
-    )
-    parser.add_argument(
-        "--exclude-flagged", action="store_true", help="leave out trials that carry a flag"
-    )
-    return parser
+def _chosen(options: argparse.Namespace) -> TrialTable:
+    """The table that is asked for, with the flags of the criteria that are."""
+    table = read_trials(sys.stdin.buffer if options.trials == "-" else options.trials)
+    asked = {name: getattr(options, name) for name in CRITERIA}
+    if any(value is not None for value in asked.values()):
+        table = exclude(table, Criteria(**asked))
+    return table.where(~table.flagged) if options.exclude_flagged else table
 
 
-def _read(trials: str) -> TrialTable:
-    if trials != "-":
-        return read_csv(trials)
-    return read_csv(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", newline=""))
+def _export(table: TrialTable, path: str | None) -> None:
+    if path:
+        write_trials(table, path, "parquet" if path.lower().endswith(".parquet") else "csv")
 
 
-def _score(table: TrialTable, options: argparse.Namespace) -> Scores:
+def _report(
+    table: TrialTable, metrics: Mapping[str, Mapping[str, float]], options: argparse.Namespace
+) -> Report:
     with tqdm(total=options.draws, desc="draws", delay=1, leave=False, file=sys.stderr) as bar:
-        return score(
+        return report(
             table,
             draws=options.draws,
             seed=options.seed,
             skipped=options.skipped,
+            rule=options.rule,
+            metrics=metrics,
             progress=lambda done, _: bar.update(done - bar.n),
         )
 
 
-def _plain(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
-
-
-def as_text(scores: Scores) -> str:
-    """The scores as an aligned table, with what has to be known to read it."""
-    headings = HEADINGS + (("threshold ms",) if _has_thresholds(scores) else ())
-    rows = [headings, *(_cells(row, len(headings)) for row in scores.generators)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
-    lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, "", *_notes(scores)])
-
-
-def _has_thresholds(scores: Scores) -> bool:
-    return any(row.threshold for row in scores.generators)
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Words to the left, numbers to the right."""
-    return [
-        cell.ljust(width) if column in (0, 1) else cell.rjust(width)
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]
-
-
-def _cells(row: GeneratorScore, columns: int) -> tuple[str, ...]:
-    error = row.error_rate
-    cells = (
-        _ranks(row),
-        row.generator,
-        f"{_number(error.value, 100)} {_range(error.low, error.high, 100)}".rstrip(),
-        _range(error.observers_low, error.observers_high, 100),
-        _number(row.fake_error.value, 100),
-        _number(row.real_error.value, 100),
-        _number(row.d_prime.value, 1, 2),
-        _number(row.criterion.value, 1, 2),
-        _number(row.response_time.median_ms, 1, 0),
-        str(row.n_observers),
-        str(row.n_images),
-        f"{row.n_trials} + {row.n_real_trials} real",
-        _threshold(row),
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scoring",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    return cells[:columns]
+    parser.add_argument("trials", metavar="TRIALS", help="CSV or Parquet; - reads stdin")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument("--draws", type=int, default=10_000, metavar="N", help="bootstrap draws")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the draws")
+    parser.add_argument(
+        "--skipped",
+        choices=get_args(Skipped),
+        default="out",
+        help="leave trials without answer out (default), or count them as wrong",
+    )
+    parser.add_argument(
+        "--rule", choices=RULES, help="that set flash exposures (default: told from the table)"
+    )
+    parser.add_argument(
+        "--exclude-flagged", action="store_true", help="leave out trials that carry a flag"
+    )
+    for name, (kind, unit, told) in CRITERIA.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=unit, help=told)
+    parser.add_argument(
+        "--metrics", metavar="CSV", help="automatic metrics to compare: generator, name, value"
+    )
+    parser.add_argument(
+        "--export", metavar="FILE", help="write the table, as it is scored, as CSV or .parquet"
+    )
+    return parser
 
 
-def _ranks(row: GeneratorScore) -> str:
-    if row.rank_low == row.rank_high:
-        return str(row.rank_low or "–")
-    return f"{row.rank_low}–{row.rank_high}"
-
-
-def _number(value: float | None, factor: float, digits: int = 1) -> str:
-    return "–" if value is None else f"{value * factor:.{digits}f}"
-
-
-def _range(low: float | None, high: float | None, factor: float, digits: int = 1) -> str:
-    if low is None or high is None:
-        return ""
-    return f"[{low * factor:.{digits}f}, {high * factor:.{digits}f}]"
-
-
-def _threshold(row: GeneratorScore) -> str:
-    if row.threshold is None:
-        return "–"
-    mean = row.threshold.mean_ms
-    ends = row.threshold.n_blocks_at_floor + row.threshold.n_blocks_at_ceiling
-    censored = f" ({ends} of {row.threshold.n_blocks} blocks censored)" if ends else ""
-    return f"{mean.value:.0f} {_range(mean.low, mean.high, 1, 0)}".rstrip() + censored
-
-
-def _notes(scores: Scores) -> list[str]:
-    skipped = {"out": "left out", "wrong": "counted as wrong"}[scores.skipped]
-    reasons: dict[str, list[str]] = {}
-    for row in scores.generators:
-        if row.error_rate.reason:
-            reasons.setdefault(row.error_rate.reason, []).append(row.generator)
-    return [
-        f"{scores.n_trials} trials of {scores.n_observers} observers; "
-        f"{scores.n_skipped} skipped, {skipped}.",
-        f"Intervals hold with {scores.confidence:.0%} confidence and resample observers × images "
-        f"({scores.draws} draws, seed {scores.seed}).",
-        *(f"No interval for {', '.join(names)}: {reason}." for reason, names in reasons.items()),
-    ]
+def _dictionary(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scoring dictionary")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown instead of CSV")
+    markdown = parser.parse_args(arguments).markdown
+    print(dictionary_markdown() if markdown else dictionary_csv(), end="")
+    return 0
 
 
 if __name__ == "__main__":

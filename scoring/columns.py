@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +48,37 @@ def first_rows(codes: Codes) -> Codes:
     """Each row's first row with the same code."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     return first[inverse]
+
+
+def has_word(column: Text, wanted: Callable[[str], bool]) -> Mask:
+    """(n,) True where one of the cell's words, which are apart by ";", is wanted.
+
+    >>> has_word(as_text(["late;tie", "", "ties"]), "tie".__eq__)
+    array([ True, False, False])
+    """
+    names, codes = factorise(column)
+    found = [any(wanted(word.strip()) for word in name.split(";")) for name in names]
+    return np.array(found, dtype=np.bool_)[codes]
+
+
+def shares_by(group: Codes, true: Mask, groups: int) -> Numbers:
+    """(groups,) the share of true rows in each group, NaN for a group without rows."""
+    size = np.bincount(group, minlength=groups)
+    count = np.bincount(group, true.astype(np.float64), minlength=groups)
+    share: Numbers = np.full(groups, np.nan)
+    return np.divide(count, size, out=share, where=size > 0)
+
+
+def medians_by(group: Codes, values: Numbers, groups: int) -> Numbers:
+    """(groups,) the median of each group's values, NaN for a group without values.
+
+    >>> medians_by(np.array([2, 0, 0, 2, 2]), np.array([5.0, 1, 2, 7, 6]), 3)
+    array([1.5, nan, 6. ])
+    """
+    order = np.lexsort((values, group))
+    ordered, size = values[order], np.bincount(group, minlength=groups)
+    start, present = np.cumsum(size) - size, size > 0
+    low, high = (start + (size - 1) // 2)[present], (start + size // 2)[present]
+    medians: Numbers = np.full(groups, np.nan)
+    medians[present] = (ordered[low] + ordered[high]) / 2
+    return medians

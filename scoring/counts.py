@@ -1,21 +1,23 @@
-"""Answers as count matrices: observers × images for each generator and for the real images."""
+"""Answers as count matrices and what they add up to, all in whole numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scoring.columns import Codes, factorise, joint_codes
+from scoring.columns import Codes, Mask, factorise
 from scoring.table import TrialTable
+from scoring.weights import LARGEST
 
 Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
 
-SHARE_UNITS = 2**30
+SHARE_BITS = 30
+PAIR_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,9 @@ class Totals:
     real_wrong: Floats
 
     @classmethod
-    def joined(cls, parts: Sequence[Totals]) -> Totals:
-        """Put chunks of draws one after another."""
-        return cls(
-            *(
-                np.concatenate([getattr(part, field.name) for part in parts], axis=-1)
-                for field in fields(cls)
-            )
-        )
+    def of(cls, whole: Whole) -> Totals:
+        """From whole numbers (4, G, …), those of the real trials in units of 2⁻³⁰."""
+        return cls(*whole[:2].astype(np.float64), *(whole[2:] / 2.0**SHARE_BITS))
 
 
 @dataclass(frozen=True)
@@ -43,32 +40,65 @@ class Tally:
     """Answers to one pool of images (a generator's, or the real ones).
 
     Attributes:
-        trials, wrong: sparse counts (rows, images); every row is of one observer.
+        images: the ids of those shown.
         observer: (rows,) which observer.
+        trials, wrong: sparse counts (rows, images); every row is of one observer.
+        by_row, by_image: (2, rows) and (2, images) trials and wrong answers.
     """
 
+    images: tuple[str, ...]
+    observer: Codes
     trials: Any
     wrong: Any
-    observer: Codes
+    by_row: Whole
+    by_image: Whole
 
-    @property
-    def row_trials(self) -> NDArray[np.integer[Any]]:
-        """(rows, 1) trials by row."""
-        return self._row_sums(self.trials)
 
-    @property
-    def row_wrong(self) -> NDArray[np.integer[Any]]:
-        """(rows, 1) wrong answers by row."""
-        return self._row_sums(self.wrong)
+@dataclass(frozen=True)
+class ImageSums:
+    """Trials and wrong answers of the images `names` by generator: values (2, generators, n)."""
 
-    @property
-    def image_count(self) -> int:
-        """How many images the pool showed."""
-        return int(self.trials.shape[1])
+    names: tuple[str, ...]
+    values: Whole
 
-    @staticmethod
-    def _row_sums(counts: Any) -> NDArray[np.integer[Any]]:
-        return np.asarray(counts.sum(axis=1, dtype=np.int32)).reshape(-1, 1)
+
+@dataclass(frozen=True)
+class Sums:
+    """What the answers of a trial table add up to; sums of different observers' tables add up too.
+
+    Attributes:
+        generators: G names. observers: O ids.
+        by_observer: (4, G, O) fake trials, wrong fakes, and real trials, wrong reals × their share.
+        fakes: the images of each generator, as of one generator.
+        reals: the real images that count for anyone; values are × share.
+        real_trials: (G,) real trials that count for each generator, however little.
+        real_pairs: (2, G, G) sums of the products of two generators' shares over the wrong and the
+            right answers to real images, in units of 2⁻³².
+    """
+
+    generators: tuple[str, ...]
+    observers: tuple[str, ...]
+    by_observer: Whole
+    fakes: tuple[ImageSums, ...]
+    reals: ImageSums
+    real_trials: Whole
+    real_pairs: Whole
+
+    def totals(self) -> Totals:
+        """The totals (G,) of the table as it is."""
+        return Totals.of(self.by_observer.sum(axis=2))
+
+    def observer_counts(self) -> Whole:
+        """(G,) observers who judged images of each generator."""
+        return np.count_nonzero(self.by_observer[0], axis=1)
+
+    def image_counts(self) -> Whole:
+        """(G,) images shown of each generator."""
+        return np.array([len(own.names) for own in self.fakes], dtype=np.int64)
+
+    def real_image_counts(self) -> Whole:
+        """(G,) real images that count for each generator, however little."""
+        return np.count_nonzero(self.reals.values[0], axis=1)
 
 
 @dataclass(frozen=True)
@@ -76,15 +106,15 @@ class Counts:
     """A trial table as matrices; ids are in sorted order, so the table's row order is forgotten.
 
     A real trial counts for generator g with weight `share`: g's share of the fake trials in the
-    same study, observer and block; where that block has none, of the same study and observer;
-    where there are none either, of the study. Shares are whole multiples of 2⁻³⁰: sums of them are
-    exact, so that digits do not depend on the number of threads that add.
+    same study, observer and block; where that block has none, of the same study and observer; where
+    there are none either, it counts for nobody. A share rests on answers of one observer alone and
+    is a whole multiple of 2⁻³⁰, so that observers' sums can be added and taken away exactly.
 
     Attributes:
         generators: G names. observers: O ids.
         fakes: one tally a generator; a row is an observer.
         reals: the tally of the real images; a row is a cell (study, observer, block).
-        share: sparse (G, cells).
+        share: sparse (G, cells), in units of 2⁻³⁰.
     """
 
     generators: tuple[str, ...]
@@ -93,100 +123,133 @@ class Counts:
     reals: Tally
     share: Any
 
-    def totals(self) -> Totals:
-        """The totals (G,) of the table as it is."""
-        fake = [(tally.row_trials.sum(), tally.row_wrong.sum()) for tally in self.fakes]
-        fake_trials, fake_wrong = np.array(fake, dtype=np.float64).reshape(-1, 2).T
-        real_trials = (self.share @ self.reals.row_trials).ravel()
-        real_wrong = (self.share @ self.reals.row_wrong).ravel()
-        return Totals(fake_trials, fake_wrong, real_trials, real_wrong)
+    def by_observer(self) -> Whole:
+        """(4, G, O), as in `Sums`."""
+        sums = np.zeros((4, len(self.generators), len(self.observers)), dtype=np.int64)
+        for number, tally in enumerate(self.fakes):
+            sums[:2, number, tally.observer] = tally.by_row
+        cells = np.arange(len(self.reals.observer))
+        shape = (len(cells), len(self.observers))
+        for number, counts in enumerate(self.reals.by_row, start=2):
+            of_cells = sparse.csr_array((counts, (cells, self.reals.observer)), shape)
+            sums[number] = (self.share @ of_cells).toarray()
+        return sums
 
-    def observer_counts(self) -> NDArray[np.intp]:
-        """(G,) observers who judged images of each generator."""
-        return np.array([len(tally.observer) for tally in self.fakes], dtype=np.intp)
+    def sums(self) -> Sums:
+        """What the table adds up to."""
+        fakes = (ImageSums(own.images, own.by_image[:, None]) for own in self.fakes)
+        return Sums(
+            generators=self.generators,
+            observers=self.observers,
+            by_observer=self.by_observer(),
+            fakes=tuple(fakes),
+            reals=self._real_images(),
+            real_trials=(self.share > 0).astype(np.int64) @ self.reals.by_row[0],
+            real_pairs=self._real_pairs(),
+        )
 
-    def image_counts(self) -> NDArray[np.intp]:
-        """(G,) images shown of each generator."""
-        return np.array([tally.image_count for tally in self.fakes], dtype=np.intp)
+    def _real_images(self) -> ImageSums:
+        share = self.share.T.toarray()
+        counts = (self.reals.trials, self.reals.wrong)
+        sums = np.array([(own.T.astype(np.int64) @ share).T for own in counts])
+        counted = sums[0].any(axis=0)
+        names = np.array(self.reals.images, dtype=np.object_)[counted]
+        return ImageSums(tuple(names), sums.compress(counted, axis=2))
 
-    def real_trial_counts(self) -> NDArray[np.intp]:
-        """(G,) real trials that count for each generator, however little."""
-        return np.asarray((self.share > 0) @ self.reals.row_trials, dtype=np.intp).ravel()
-
-    def real_image_counts(self) -> NDArray[np.intp]:
-        """(G,) real images that count for each generator, however little."""
-        shown = (self.share > 0).astype(np.int32) @ self.reals.trials.astype(np.int32)
-        return np.asarray((shown > 0).sum(axis=1), dtype=np.intp).ravel()
+    def _real_pairs(self) -> Whole:
+        trials, wrong = self.reals.by_row
+        share = self.share.copy()
+        share.data = _rounded_shift(share.data, SHARE_BITS - PAIR_BITS)
+        weights = (sparse.diags_array(own, dtype=np.int64) for own in (wrong, trials - wrong))
+        return np.array([(share @ weight @ share.T).toarray() for weight in weights])
 
 
 def count(table: TrialTable) -> Counts:
     """Count a trial table (every row an answer, right or wrong)."""
-    fake = table.fake
     names, generator = factorise(table.generator)
     generators = tuple(name for name in names if name)
     generator -= len(names) - len(generators)
     observers, observer = factorise(table.observer)
-    cells, cell = joint_codes(table.study, table.observer, table.block)
+    images, image = factorise(table.stimulus)
     wrong = table.wrong
-    fakes = []
-    for number in range(len(generators)):
-        chosen = np.flatnonzero(generator == number)
-        fakes.append(_tally(table, chosen, observer[chosen], observer[chosen], wrong))
-    real = np.flatnonzero(~fake)
-    reals = _tally(table, real, cell[real], observer[real], wrong)
-    share = _shares(table, generator, len(generators), cells, cell)[:, np.unique(cell[real])]
-    return Counts(generators, observers, tuple(fakes), reals, share)
+    order = np.argsort(generator, kind="stable")
+    ends = np.searchsorted(generator[order], np.arange(-1, len(generators)), side="right")
+    real, *fakes = np.split(order, ends[:-1])
+
+    def tally(chosen: Codes, group: Codes) -> Tally:
+        return _tally(group[chosen], observer[chosen], image[chosen], images, wrong[chosen])
+
+    person = _joint(factorise(table.study)[1], observer)
+    cell = _joint(person, factorise(table.block)[1])
+    return Counts(
+        generators=generators,
+        observers=observers,
+        fakes=tuple(tally(chosen, observer) for chosen in fakes),
+        reals=tally(real, cell),
+        share=_shares(generator, len(generators), person, cell)[:, np.unique(cell[real])],
+    )
+
+
+def _joint(first: Codes, second: Codes) -> Codes:
+    """A number for each combination of two codes that occurs, in sorted order."""
+    both = first * (int(second.max(initial=0)) + 1) + second
+    return np.asarray(np.unique(both, return_inverse=True)[1], dtype=np.intp)
 
 
 def _tally(
-    table: TrialTable, chosen: Codes, group: Codes, observer: Codes, wrong: NDArray[np.bool_]
+    group: Codes, observer: Codes, image: Codes, names: tuple[str, ...], wrong: Mask
 ) -> Tally:
-    """Count the chosen trials by group × image, and find each group's observer."""
+    """Count trials by group × image, and find each group's observer."""
     _, first, row = np.unique(group, return_index=True, return_inverse=True)
-    images, image = factorise(table.stimulus[chosen])
+    images, column = np.unique(image, return_inverse=True)
+    by_row, by_image = (
+        np.array([np.bincount(unit[chosen], minlength=size) for chosen in (slice(None), wrong)])
+        for unit, size in ((row, len(first)), (column, len(images)))
+    )
     shape = (len(first), len(images))
-    trials = _counts(row, image, np.ones(len(chosen), dtype=np.int32), shape)
-    mistakes = _counts(row, image, wrong[chosen].astype(np.int32), shape)
-    dtype = _narrowest(trials)
-    return Tally(trials.astype(dtype), mistakes.astype(dtype), observer[first])
+    dtype = whole_type(int(by_row.max(initial=0)) * LARGEST, np.int16)
+    return Tally(
+        images=tuple(names[number] for number in images.tolist()),
+        observer=observer[first],
+        trials=_matrix(row, column, shape).astype(dtype),
+        wrong=_matrix(row[wrong], column[wrong], shape).astype(dtype),
+        by_row=by_row,
+        by_image=by_image,
+    )
 
 
-def _counts(row: Codes, column: Codes, values: NDArray[Any], shape: tuple[int, int]) -> Any:
-    matrix = sparse.csr_array((values, (row, column)), shape=shape)
+def _matrix(row: Codes, column: Codes, shape: tuple[int, int]) -> Any:
+    """(rows, columns) how often each cell occurs."""
+    matrix = sparse.csr_array((np.ones(len(row), dtype=np.int32), (row, column)), shape=shape)
     matrix.sum_duplicates()
-    matrix.eliminate_zeros()
     return matrix
 
 
-def _narrowest(trials: Any) -> type[np.int16] | type[np.int32]:
-    """int16 if no resampling of the images (their weights sum to their number) can overflow it."""
-    largest = int(trials.max()) if trials.nnz else 0
-    return np.int16 if largest * trials.shape[1] <= np.iinfo(np.int16).max else np.int32
+def whole_type(largest: int, narrowest: type[np.signedinteger[Any]]) -> np.dtype[Any]:
+    """The narrowest whole numbers, but not narrower than `narrowest`, that hold `largest`.
+
+    >>> whole_type(40_000, np.int16)
+    dtype('int32')
+    """
+    return np.promote_types(np.min_scalar_type(-largest - 1), narrowest)
 
 
-def _shares(table: TrialTable, generator: Codes, generators: int, cells: int, cell: Codes) -> Any:
-    """(G, cells) each generator's share of a cell's fakes, or of the next wider group's."""
-    persons, person = joint_codes(table.study, table.observer)
-    studies, study = joint_codes(table.study)
-    fake = table.fake
-
-    def fakes_by(group: Codes, groups: int) -> Any:
-        ones = np.ones(int(fake.sum()))
-        return _counts(generator[fake], group[fake], ones, (generators, groups))
-
-    first = np.unique(cell, return_index=True)[1]
-    in_cell = fakes_by(cell, cells)
-    in_person = fakes_by(person, persons)[:, person[first]]
-    in_study = fakes_by(study, studies)[:, study[first]]
-    person_wanted = in_cell.sum(axis=0) == 0
-    study_wanted = person_wanted & (in_person.sum(axis=0) == 0)
-    fakes = (
-        in_cell
-        + in_person @ sparse.diags_array(person_wanted.astype(float))
-        + in_study @ sparse.diags_array(study_wanted.astype(float))
-    )
-    sums = np.asarray(fakes.sum(axis=0)).ravel()
-    inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
-    share = sparse.csr_array(fakes @ sparse.diags_array(inverse))
-    share.data = np.round(share.data * SHARE_UNITS) / SHARE_UNITS
+def _shares(generator: Codes, generators: int, person: Codes, cell: Codes) -> Any:
+    """Sparse (G, cells): each generator's share of a cell's fakes, or else of its observer's."""
+    fake = generator >= 0
+    cells, first = np.unique(cell, return_index=True)
+    people = int(person.max(initial=-1)) + 1
+    in_cell = _matrix(generator[fake], cell[fake], (generators, len(cells)))
+    by_person = _matrix(generator[fake], person[fake], (generators, people))
+    empty = (in_cell.sum(axis=0) == 0).astype(np.int32)
+    fakes = in_cell + by_person[:, person[first]] @ sparse.diags_array(empty, dtype=np.int32)
+    fakes = sparse.csc_array(fakes)
+    sums = np.repeat(fakes.sum(axis=0), np.diff(fakes.indptr))
+    units = np.rint(fakes.data / np.maximum(sums, 1) * 2.0**SHARE_BITS).astype(np.int64)
+    share = sparse.csc_array((units, fakes.indices, fakes.indptr), shape=fakes.shape).tocsr()
+    share.eliminate_zeros()
     return share
+
+
+def _rounded_shift(numbers: Whole, bits: int) -> Whole:
+    return (numbers + (1 << (bits - 1))) >> bits

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import ndtr, stdtrit
 
-from scoring.counts import Counts, Tally, Totals
+from scoring.counts import Counts, Tally, Whole, whole_type
+from scoring.weights import LARGEST, Keys, Weights, draw_weights, unit_keys
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], object]
 
-CHUNK_WEIGHTS = 2**22
-CHUNK_DRAWS = 512
+CHUNK_WEIGHTS = 2**19
+SMALLEST_CHUNK = 64
+LIMB_BITS = 24
 MOST_THREADS = 8
 NO_SPREAD = 1e-12
 FULL = 0.1
@@ -63,14 +66,6 @@ class ObserverMean:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class Draws:
-    """Totals (G, draws) of resampled tables, all generators from the same observers and images."""
-
-    crossed: Totals
-    observers: Totals
-
-
 def check_draws(draws: int, seed: int, confidence: float) -> None:
     """Raise ValueError unless draws ≥ 100, seed ≥ 0 and 0 < confidence < 1."""
     if draws < 100:
@@ -95,31 +90,107 @@ def resample(rng: np.random.Generator, count: int, draws: int) -> NDArray[np.int
 
 def draw_totals(
     counts: Counts, *, draws: int, seed: int, progress: Progress | None = None
-) -> Draws:
-    """Resample observers, and each pool's images, as products of multinomial weights.
+) -> Whole:
+    """Resample observers and images together, and observers alone.
 
-    A trial weighs (times its observer was drawn) × (times its image was drawn): the crossed
-    ("pigeonhole") bootstrap of Owen, Annals of Applied Statistics 1 (2007). The images of each
-    generator, and the real ones, are drawn within their own pool, so the balance of real and fake
-    stays as designed. Draws come in chunks, each with a seed of its own, so that memory is bounded
-    and the digits depend on the table, the seed and the number of draws alone.
+    In each draw a trial weighs (weight of its observer) × (weight of its image): the crossed
+    ("pigeonhole") bootstrap of Owen, Annals of Applied Statistics 1 (2007). All generators share
+    the observers' weights. A unit's weights rest on the seed and its id alone (`scoring.weights`), and
+    all sums are of whole numbers: draws of different observers' tables add up to those of all
+    of them, to the last digit. Draws come in chunks, so that memory is bounded.
 
     Args:
         progress: called with (draws done, draws wanted) after each chunk.
+
+    Returns:
+        (2, 4, G, draws): crossed, and over observers alone; each fake trials, wrong fakes, and real
+        trials and wrong reals × share, in units of 2⁻³⁰ (`Totals.of`).
     """
-    sizes = _chunk_sizes(counts, draws)
-    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
-    counts = replace(counts, share=_dense_if_full(counts.share))
-    parts: list[Draws] = []
+    drawer = _Drawer.of(counts, seed)
+    totals = np.empty((2, 4, len(counts.generators), draws), dtype=np.int64)
+    ends = _chunk_ends(counts, draws)
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as threads:
-        for part in threads.map(lambda size, own: _draw_chunk(counts, size, own), sizes, seeds):
-            parts.append(part)
+        parts = threads.map(drawer.draw, [0, *ends[:-1]], ends)
+        for start, end, part in zip([0, *ends[:-1]], ends, parts, strict=True):
+            totals[..., start:end] = part
             if progress:
-                progress(sum(sizes[: len(parts)]), draws)
-    return Draws(
-        crossed=Totals.joined([part.crossed for part in parts]),
-        observers=Totals.joined([part.observers for part in parts]),
+                progress(end, draws)
+    return totals
+
+
+def _chunk_ends(counts: Counts, draws: int) -> list[int]:
+    """Where chunks of draws end: after few draws where there are many observers, images or cells."""
+    shapes = [tally.trials.shape for tally in (*counts.fakes, counts.reals)]
+    largest = max(len(counts.observers), *(max(shape) for shape in shapes), 1)
+    size = max(CHUNK_WEIGHTS // largest, SMALLEST_CHUNK)
+    return [*range(size, draws, size), draws]
+
+
+@dataclass(frozen=True)
+class _Drawer:
+    """Weighs a table's counts; keys are of the images of each pool, the real ones last."""
+
+    counts: Counts
+    observers: Keys
+    images: tuple[Keys, ...]
+    by_observer: tuple[Any, ...]
+    share: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, counts: Counts, seed: int) -> _Drawer:
+        pools = zip((*counts.generators, ""), (*counts.fakes, counts.reals), strict=True)
+        sums = counts.by_observer()
+        return cls(
+            counts,
+            unit_keys(seed, "observer", counts.observers),
+            tuple(unit_keys(seed, f"image of {name}", tally.images) for name, tally in pools),
+            _limbs(sums.reshape(4 * len(counts.generators), len(counts.observers))),
+            _limbs(counts.share),
+        )
+
+    def draw(self, start: int, stop: int) -> Whole:
+        """(2, 4, G, stop - start)."""
+        weights = draw_weights(self.observers, start, stop)
+        shape = (4, len(self.counts.generators), stop - start)
+        totals = np.empty((2, *shape), dtype=np.int64)
+        totals[1] = _product(self.by_observer, weights.astype(np.float64)).reshape(shape)
+        for number, tally in enumerate(self.counts.fakes):
+            by_row = _by_row(tally, draw_weights(self.images[number], start, stop))
+            totals[0, :2, number] = _weighted_sums(tally, by_row, weights)
+        reals = self.counts.reals
+        rows = _by_row(reals, draw_weights(self.images[-1], start, stop))
+        own = weights[reals.observer].astype(np.float64)
+        totals[0, 2:] = [_product(self.share, own * row) for row in rows]
+        return totals
+
+
+def _by_row(tally: Tally, by_image: Weights) -> tuple[Any, Any]:
+    """Trials and wrong answers (rows, draws) with the images weighed."""
+    weights = by_image.astype(tally.trials.dtype)
+    return tally.trials @ weights, tally.wrong @ weights
+
+
+def _weighted_sums(tally: Tally, by_row: tuple[Any, Any], by_observer: Weights) -> list[Whole]:
+    """Trials and wrong answers (draws,) with the observers weighed too."""
+    dtype = whole_type(int(tally.by_row[0].sum()) * LARGEST**2, np.int32)
+    weights = by_observer[tally.observer].astype(dtype)
+    return [np.einsum("rd,rd->d", rows.astype(dtype), weights) for rows in by_row]
+
+
+def _limbs(matrix: Any) -> tuple[Any, ...]:
+    """A matrix of whole numbers as matrices of floats, each of LIMB_BITS bits, lowest first.
+
+    Sums of limbs × weights stay below 2⁵³ and are so exact as floats, whatever their order.
+    """
+    numbers = matrix.data if sparse.issparse(matrix) else matrix
+    parts = range(0, max(int(numbers.max(initial=0)).bit_length(), 1), LIMB_BITS)
+    limbs = [(numbers >> low & (1 << LIMB_BITS) - 1).astype(np.float64) for low in parts]
+    if not sparse.issparse(matrix):
+        return tuple(limbs)
+    spread = (
+        sparse.csr_array((limb, matrix.indices, matrix.indptr), matrix.shape) for limb in limbs
     )
+    return tuple(_dense_if_full(limb) for limb in spread)
 
 
 def _dense_if_full(matrix: Any) -> Any:
@@ -128,53 +199,12 @@ def _dense_if_full(matrix: Any) -> Any:
     return matrix.toarray() if matrix.nnz > FULL * cells else matrix
 
 
-def _chunk_sizes(counts: Counts, draws: int) -> list[int]:
-    """Draws in each chunk: few where there are many observers, images or cells."""
-    shapes = [tally.trials.shape for tally in (*counts.fakes, counts.reals)]
-    largest = max(len(counts.observers), *(max(shape) for shape in shapes), 1)
-    size = int(np.clip(CHUNK_WEIGHTS // largest, 1, CHUNK_DRAWS))
-    return [min(size, draws - start) for start in range(0, draws, size)]
-
-
-def _draw_chunk(counts: Counts, size: int, seed: np.random.SeedSequence) -> Draws:
-    rng = np.random.default_rng(seed)
-    by_observer = resample(rng, len(counts.observers), size).astype(np.int32)
-    fakes = [_weigh_fakes(tally, by_observer, rng) for tally in counts.fakes]
-    fake_crossed, fake_observers = np.array(fakes).transpose(1, 2, 0, 3)
-    real_crossed, real_observers = _weigh_reals(counts, by_observer, rng)
-    return Draws(
-        crossed=Totals(*fake_crossed, *real_crossed),
-        observers=Totals(*fake_observers, *real_observers),
-    )
-
-
-def _weigh_fakes(tally: Tally, by_observer: NDArray[np.int32], rng: np.random.Generator) -> Floats:
-    """(2, 2, draws): crossed and observers-only, trials and wrong answers."""
-    weights = by_observer[tally.observer]
-    sums = [
-        [np.einsum("rd,rd->d", rows, weights) for rows in pair]
-        for pair in (_by_row(tally, rng, weights.shape[1]), (tally.row_trials, tally.row_wrong))
-    ]
-    return np.array(sums, dtype=np.float64)
-
-
-def _weigh_reals(
-    counts: Counts, by_observer: NDArray[np.int32], rng: np.random.Generator
-) -> tuple[list[Floats], list[Floats]]:
-    """Crossed and observers-only, each trials and wrong answers, as each generator shares them."""
-    tally = counts.reals
-    weights = by_observer[tally.observer]
-    crossed = _by_row(tally, rng, weights.shape[1])
-    return (
-        [counts.share @ (rows * weights) for rows in crossed],
-        [counts.share @ (rows * weights) for rows in (tally.row_trials, tally.row_wrong)],
-    )
-
-
-def _by_row(tally: Tally, rng: np.random.Generator, draws: int) -> tuple[Any, Any]:
-    """Trials and wrong answers (rows, draws) with the images resampled."""
-    by_image = resample(rng, tally.image_count, draws).astype(tally.trials.dtype)
-    return tally.trials @ by_image, tally.wrong @ by_image
+def _product(limbs: tuple[Any, ...], weights: Floats) -> Whole:
+    """The matrix of these limbs × weights, in whole numbers: exact, at the speed of floats."""
+    total = (limbs[0] @ weights).astype(np.int64)
+    for number, limb in enumerate(limbs[1:], start=1):
+        total += (limb @ weights).astype(np.int64) << number * LIMB_BITS
+    return total
 
 
 def tail_probability(confidence: float, degrees: float) -> float:

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.columns import Mask, Numbers, Text, factorise, first_rows, joint_codes
+from scoring.dictionary import DATA_DICTIONARY, NUMERIC
 
 if TYPE_CHECKING:
     from scoring.table import TrialTable
 
-NUMERIC = ("position", "rt_ms", "exposure_ms", "shown_ms")
+
+TEXTS = tuple(column.name for column in DATA_DICTIONARY if column.name not in NUMERIC)
 LISTED_ROWS = 10
+NUL = "\0"
 
 
 class BadTable(ValueError):
@@ -85,8 +88,10 @@ def rules(table: TrialTable, places: NDArray[np.integer[Any]], place: str) -> li
             named_real, lambda row: f"a real image cannot have generator {table.generator[row]!r}"
         ),
         *(_number_rule(getattr(table, name), name) for name in NUMERIC),
+        *(_text_rule(getattr(table, name), name) for name in TEXTS),
         _one_answer(table, places, place),
         _one_origin(table, places, place),
+        _one_block(table, places, place),
     ]
 
 
@@ -98,6 +103,12 @@ def _among(column: Text, words: set[str]) -> Mask:
 def _number_rule(column: Numbers, name: str) -> Check:
     broken = (column < 0) | np.isinf(column)
     return Check(broken, lambda row: f"{name} must be finite and not negative, got {column[row]:g}")
+
+
+def _text_rule(column: Text, name: str) -> Check:
+    bad = {cell for cell in set(column.tolist()) if NUL in cell}
+    broken = _among(column, bad) if bad else np.zeros(len(column), dtype=np.bool_)
+    return Check(broken, lambda row: f"{name} holds a NUL character")
 
 
 def _one_answer(table: TrialTable, places: NDArray[np.integer[Any]], place: str) -> Check:
@@ -123,5 +134,20 @@ def _one_origin(table: TrialTable, places: NDArray[np.integer[Any]], place: str)
         lambda row: (
             f"stimulus {table.stimulus[row]!r} is {origin(row)} here "
             f"but {origin(first[row])} on {place} {places[first[row]]}"
+        ),
+    )
+
+
+def _one_block(table: TrialTable, places: NDArray[np.integer[Any]], place: str) -> Check:
+    """What was shown together is of one block."""
+    shown, first = np.flatnonzero(table.screen != ""), np.arange(len(table))
+    columns = (table.study, table.observer, table.screen)
+    first[shown] = shown[first_rows(joint_codes(*(column[shown] for column in columns))[1])]
+    return Check(
+        np.asarray(table.block != table.block[first], dtype=np.bool_),
+        lambda row: (
+            f"screen {table.screen[row]!r} of observer {table.observer[row]!r} is in block "
+            f"{table.block[row]!r} here but {table.block[first[row]]!r} on {place} "
+            f"{places[first[row]]}"
         ),
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.counts import Counts, Totals, count
+from scoring.counts import Sums, Totals, Whole, count
 from scoring.intervals import (
-    Draws,
     Estimate,
     Progress,
     check_draws,
@@ -22,21 +21,21 @@ from scoring.intervals import (
 )
 from scoring.ranks import Comparisons, compare, rank_sets
 from scoring.rates import MEASURES, error_rate
-from scoring.staircase import WEIGHTED_UP_DOWN, Staircase, ThresholdScore, thresholds
+from scoring.response_times import ResponseTime, response_times
+from scoring.selection import LeftOut, Skipped, select
+from scoring.staircase import (
+    RULES,
+    BlockThreshold,
+    Staircase,
+    ThresholdScore,
+    block_thresholds,
+    summarise,
+)
 from scoring.table import TrialTable
 from scoring.variance import Components, residual_sums
 
-Skipped = Literal["out", "wrong"]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class ResponseTime:
-    """Median response times to a generator's own images, in ms; None where there are none."""
-
-    median_ms: float | None
-    right_ms: float | None
-    wrong_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,8 @@ class Scores:
         generators: by error rate, highest (most real) first, then by name.
         differences: all pairs of ranked generators, in the order of `generators`.
         n_skipped: trials without answer, dropped or counted as wrong as `skipped` says.
+        n_catch: catch trials, left out. n_excluded_trials: other trials of observers left out by
+            criteria; `excluded`: how many observers for each reason.
     """
 
     generators: tuple[GeneratorScore, ...]
@@ -93,6 +94,9 @@ class Scores:
     n_observers: int
     n_trials: int
     n_skipped: int
+    n_catch: int
+    n_excluded_trials: int
+    excluded: dict[str, int]
     skipped: str
     draws: int
     seed: int
@@ -106,6 +110,46 @@ class Scores:
         return content
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How to score.
+
+    Attributes:
+        draws: bootstrap draws, at least 100.
+        skipped: "out" drops trials without an answer, "wrong" counts them as wrong.
+        staircase: the rule whose range tells thresholds' blocks; None leaves thresholds out.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    draws: int = 10_000
+    seed: int = 0
+    confidence: float = 0.95
+    skipped: Skipped = "out"
+    staircase: Staircase | None = RULES["weighted"]
+
+    def __post_init__(self) -> None:
+        check_draws(self.draws, self.seed, self.confidence)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that scores are made of; it comes from a table (`score`) or is kept up (`Live`).
+
+    Attributes:
+        drawn: (2, 4, G, draws) totals of resampled tables (`draw_totals`).
+        times: of each generator. blocks: thresholds of blocks run by a staircase.
+    """
+
+    sums: Sums
+    drawn: Whole
+    times: tuple[ResponseTime, ...]
+    blocks: tuple[BlockThreshold, ...]
+    n_trials: int
+    left_out: LeftOut
+
+
 def score(
     table: TrialTable,
     *,
@@ -113,103 +157,136 @@ def score(
     seed: int = 0,
     confidence: float = 0.95,
     skipped: Skipped = "out",
-    staircase: Staircase | None = WEIGHTED_UP_DOWN,
+    staircase: Staircase | None = RULES["weighted"],
     progress: Progress | None = None,
 ) -> Scores:
     """Score every generator of a trial table; the same table in any order gives the same digits.
 
     Rates are of all answers together, a real trial counting for each generator as `Counts` says,
-    so an observer with more trials weighs more. Values without an interval say why.
+    so an observer with more trials weighs more. `select` says which trials are left out. Values
+    without an interval say why.
 
     Args:
-        draws: bootstrap draws, at least 100.
-        skipped: "out" drops trials without an answer, "wrong" counts them as wrong.
-        staircase: the rule whose range tells thresholds' blocks; None leaves thresholds out.
+        draws, seed, confidence, skipped, staircase: as in `Settings`.
         progress: called with (draws done, draws wanted).
 
     Raises:
         ValueError: an argument is out of its range.
     """
-    check_draws(draws, seed, confidence)
-    if skipped not in ("out", "wrong"):
-        raise ValueError(f"skipped must be 'out' or 'wrong', got {skipped!r}")
-    used = table.where(table.answered) if skipped == "out" else table
+    settings = Settings(draws, seed, confidence, skipped, staircase)
+    used, left_out = select(table, skipped)
     counts = count(used)
-    rows: list[GeneratorScore] = []
-    differences: list[Difference] = []
-    if counts.generators:
-        sample = _Sample.of(counts)
-        drawn = draw_totals(counts, draws=draws, seed=seed, progress=progress)
-        estimates, components = _estimates(sample, drawn, confidence)
-        ranked = _ranked(estimates["error_rate"])
-        compared = _compare(sample, drawn, components, ranked, confidence)
-        limits = (
-            thresholds(used, staircase, draws=draws, seed=seed, confidence=confidence)
-            if staircase
-            else {}
-        )
-        rows = _rows(used, sample, estimates, ranked, compared, limits)
-        differences = _differences(rows, counts, ranked, compared)
+    evidence = Evidence(
+        sums=counts.sums(),
+        drawn=draw_totals(counts, draws=draws, seed=seed, progress=progress),
+        times=response_times(used, counts.generators),
+        blocks=thresholds_of(used, settings),
+        n_trials=len(used),
+        left_out=left_out,
+    )
+    return scores_of(evidence, settings)
+
+
+def thresholds_of(used: TrialTable, settings: Settings) -> tuple[BlockThreshold, ...]:
+    """The thresholds of the blocks run by the settings' staircase; none without one."""
+    if settings.staircase is None:
+        return ()
+    return block_thresholds(used, settings.staircase, confidence=settings.confidence)
+
+
+def scores_of(evidence: Evidence, settings: Settings) -> Scores:
+    """The scores that follow from evidence gathered with the same settings."""
+    rows, differences = _judged(evidence, settings) if evidence.sums.generators else ([], [])
+    left_out = evidence.left_out
     return Scores(
         generators=tuple(rows),
         differences=tuple(differences),
-        n_observers=len(counts.observers),
-        n_trials=len(used),
-        n_skipped=int((~table.answered).sum()),
-        skipped=skipped,
-        draws=draws,
-        seed=seed,
-        confidence=confidence,
+        n_observers=len(evidence.sums.observers),
+        n_trials=evidence.n_trials,
+        n_skipped=left_out.n_skipped,
+        n_catch=left_out.n_catch,
+        n_excluded_trials=left_out.n_excluded,
+        excluded=left_out.observer_counts(),
+        skipped=settings.skipped,
+        draws=settings.draws,
+        seed=settings.seed,
+        confidence=settings.confidence,
     )
+
+
+def _judged(
+    evidence: Evidence, settings: Settings
+) -> tuple[list[GeneratorScore], list[Difference]]:
+    sample = _Sample.of(evidence.sums)
+    crossed, observers = (Totals.of(drawn) for drawn in evidence.drawn)
+    estimates, components = _estimates(sample, crossed, observers, settings.confidence)
+    ranked = _ranked(estimates["error_rate"])
+    compared = _compare(sample, error_rate(crossed), components, ranked, settings.confidence)
+    limits = summarise(
+        evidence.blocks, draws=settings.draws, seed=settings.seed, confidence=settings.confidence
+    )
+    rows = _rows(evidence, sample, estimates, ranked, compared, limits)
+    return rows, _differences(rows, sample.sums, ranked, compared)
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """What was seen of each generator: the counts, and how many units there are to resample."""
+    """What was seen of each generator, and how many units there are to resample."""
 
-    counts: Counts
+    sums: Sums
     totals: Totals
-    observers: Ints
-    images: Ints
-    real_images: Ints
+    observers: Whole
+    images: Whole
+    real_images: Whole
 
     @classmethod
-    def of(cls, counts: Counts) -> _Sample:
+    def of(cls, sums: Sums) -> _Sample:
         return cls(
-            counts,
-            counts.totals(),
-            counts.observer_counts(),
-            counts.image_counts(),
-            counts.real_image_counts(),
+            sums,
+            sums.totals(),
+            sums.observer_counts(),
+            sums.image_counts(),
+            sums.real_image_counts(),
         )
 
     @property
-    def fewest_images(self) -> Ints:
+    def fewest_images(self) -> Whole:
         """(G,) images of the generator, or real ones where there are some, but fewer."""
         fewest = np.minimum(self.images, self.real_images)
         return np.where(self.real_images > 0, fewest, self.images)
 
 
 def _estimates(
-    sample: _Sample, drawn: Draws, confidence: float
+    sample: _Sample, crossed: Totals, observers: Totals, confidence: float
 ) -> tuple[dict[str, list[Estimate]], Components]:
     """Every measure's estimates by generator, and the error rates' covariances."""
-    sums = residual_sums(sample.counts, sample.totals)
+    residuals = residual_sums(sample.sums)
     components = {
-        name: sums.components(measure, sample.totals) for name, measure in MEASURES.items()
+        name: residuals.components(measure, sample.totals) for name, measure in MEASURES.items()
     }
     estimates = {
-        name: _estimates_of(name, sample, drawn, components[name], confidence) for name in MEASURES
+        name: _estimates_of(
+            name,
+            sample,
+            measure.value(crossed),
+            measure.value(observers),
+            components[name].of_generators(),
+            confidence,
+        )
+        for name, measure in MEASURES.items()
     }
     return estimates, components["error_rate"]
 
 
 def _estimates_of(
-    name: str, sample: _Sample, drawn: Draws, components: Components, confidence: float
+    name: str,
+    sample: _Sample,
+    crossed: Floats,
+    observers: Floats,
+    own: Components,
+    confidence: float,
 ) -> list[Estimate]:
-    measure, own = MEASURES[name], components.of_generators()
-    values = measure.value(sample.totals)
-    crossed, observers = measure.value(drawn.crossed), measure.value(drawn.observers)
+    values = MEASURES[name].value(sample.totals)
     scale, degrees = own.crossed_scale(), own.degrees(sample.observers, sample.fewest_images)
     estimates = []
     for number, count_of in enumerate(sample.observers.tolist()):
@@ -243,7 +320,7 @@ def _ranked(error_rates: list[Estimate]) -> Ints:
 
 
 def _compare(
-    sample: _Sample, drawn: Draws, components: Components, ranked: Ints, confidence: float
+    sample: _Sample, drawn: Floats, components: Components, ranked: Ints, confidence: float
 ) -> Comparisons:
     pairs, chosen = components.of_differences(), np.ix_(ranked, ranked)
     observers, images = (
@@ -251,7 +328,7 @@ def _compare(
     )
     return compare(
         error_rate(sample.totals)[ranked],
-        error_rate(drawn.crossed)[ranked],
+        drawn[ranked],
         pairs.crossed_scale()[chosen],
         pairs.degrees(observers, images)[chosen],
         confidence,
@@ -259,7 +336,7 @@ def _compare(
 
 
 def _rows(
-    table: TrialTable,
+    evidence: Evidence,
     sample: _Sample,
     estimates: Mapping[str, list[Estimate]],
     ranked: Ints,
@@ -269,49 +346,28 @@ def _rows(
     low, high = (
         dict(zip(ranked.tolist(), side.tolist(), strict=True)) for side in rank_sets(compared)
     )
-    generators, reals = sample.counts.generators, sample.counts.real_trial_counts()
-    times = _response_times(table, generators)
     rows = [
         GeneratorScore(
             generator=generator,
             n_observers=int(sample.observers[number]),
             n_images=int(sample.images[number]),
             n_trials=int(sample.totals.fake_trials[number]),
-            n_real_trials=int(reals[number]),
+            n_real_trials=int(sample.sums.real_trials[number]),
             **{name: own[number] for name, own in estimates.items()},
-            response_time=times[number],
+            response_time=evidence.times[number],
             threshold=limits.get(generator),
             rank_low=low.get(number),
             rank_high=high.get(number),
         )
-        for number, generator in enumerate(generators)
+        for number, generator in enumerate(sample.sums.generators)
     ]
     return sorted(rows, key=lambda row: (-(row.error_rate.value or 0.0), row.generator))
 
 
-def _response_times(table: TrialTable, generators: tuple[str, ...]) -> list[ResponseTime]:
-    timed = table.where(table.fake & np.isfinite(table.rt_ms))
-    wrong = timed.wrong
-
-    def of(generator: str) -> ResponseTime:
-        own = timed.generator == generator
-        return ResponseTime(
-            _median(timed.rt_ms[own]),
-            _median(timed.rt_ms[own & ~wrong]),
-            _median(timed.rt_ms[own & wrong]),
-        )
-
-    return [of(generator) for generator in generators]
-
-
-def _median(values: NDArray[np.float64]) -> float | None:
-    return float(np.median(values)) if values.size else None
-
-
 def _differences(
-    rows: list[GeneratorScore], counts: Counts, ranked: Ints, compared: Comparisons
+    rows: list[GeneratorScore], sums: Sums, ranked: Ints, compared: Comparisons
 ) -> list[Difference]:
-    place = {counts.generators[number]: n for n, number in enumerate(ranked.tolist())}
+    place = {sums.generators[number]: n for n, number in enumerate(ranked.tolist())}
     names = [row.generator for row in rows if row.generator in place]
     return [
         _difference(first, second, compared, (place[first], place[second]))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 Truth = Literal["real", "fake"]
+Choice = Literal["first", "second", "tie"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,14 @@ class Answer:
     """What an observer answered, and how many ms after onset."""
 
     response: Truth
+    rt_ms: float
+
+
+@dataclass(frozen=True)
+class PairAnswer:
+    """Which of two images an observer took for the more real one, and how many ms after onset."""
+
+    choice: Choice
     rt_ms: float
 
 
@@ -118,9 +127,53 @@ def simulate_response(
         exposure_ms: how long the image was shown, None if unlimited.
         image_effect: in units of d′; above 0 makes the image look more real.
     """
+    evidence = _evidence(observer, truth, exposure_ms, image_effect, rng)
+    return Answer("fake" if evidence > observer.bias else "real", _rt_ms(observer, rng))
+
+
+def simulate_pair(
+    observer: SimulatedObserver,
+    *,
+    truths: tuple[Truth, Truth],
+    exposure_ms: float | None = None,
+    image_effects: tuple[float, float] = (0.0, 0.0),
+    tie_within: float = 0.0,
+    rng: np.random.Generator,
+) -> PairAnswer:
+    """One choice between two images: the one with less evidence of fakeness, each as above.
+
+    Of a real and a fake image the real one is so chosen with probability Φ(d′ / √2); the criterion
+    plays no part.
+
+    Args:
+        image_effects: one an image; a generator's own realism is the same effect on all its images.
+        tie_within: "cannot tell" is said where the evidence differs by less; 0 for never.
+
+    Raises:
+        ValueError: a truth is neither real nor fake, or tie_within is below 0.
+    """
+    if tie_within < 0:
+        raise ValueError(f"tie_within must not be below 0, got {tie_within}")
+    first, second = (
+        _evidence(observer, truth, exposure_ms, effect, rng)
+        for truth, effect in zip(truths, image_effects, strict=True)
+    )
+    choice: Choice = "first" if first < second else "second"
+    return PairAnswer("tie" if abs(first - second) < tie_within else choice, _rt_ms(observer, rng))
+
+
+def _evidence(
+    observer: SimulatedObserver,
+    truth: Truth,
+    exposure_ms: float | None,
+    image_effect: float,
+    rng: np.random.Generator,
+) -> float:
     if truth not in ("real", "fake"):
         raise ValueError(f"truth must be real or fake, got {truth!r}")
     half = observer.dprime_at(exposure_ms) / 2
-    evidence = (half if truth == "fake" else -half) - image_effect + rng.normal()
-    rt_ms = observer.rt_median_ms * np.exp(observer.rt_log_sd * rng.normal())
-    return Answer("fake" if evidence > observer.bias else "real", float(rt_ms))
+    return float((half if truth == "fake" else -half) - image_effect + rng.normal())
+
+
+def _rt_ms(observer: SimulatedObserver, rng: np.random.Generator) -> float:
+    return float(observer.rt_median_ms * np.exp(observer.rt_log_sd * rng.normal()))

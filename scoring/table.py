@@ -7,28 +7,28 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, islice
-from os import PathLike
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.columns import Mask, Numbers, Text, as_text, factorise
-from scoring.rules import NUMERIC, BadTable, Check, refuse_broken, rules
+from scoring.columns import Codes, Mask, Numbers, Text, as_text, factorise, has_word, joint_codes
+from scoring.dictionary import NEEDED, NUMERIC
+from scoring.rules import BadTable, Check, refuse_broken, rules
 
-NEEDED = ("observer", "stimulus", "truth", "response")
 CHUNK_ROWS = 500
+EXCLUDED = "excluded_"
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 @dataclass(frozen=True, eq=False)
 class TrialTable:
-    """Equal-length columns, one row a trial; make one with `from_columns` or `read_csv`.
+    """Equal-length columns, one row a trial; `scoring.dictionary` says what each holds.
 
     Text columns hold str objects, "" where nothing is known. `truth` is "real" or "fake",
     `response` "real", "fake" or "" (skipped); `generator` is "" for real images. Number columns
     hold floats, NaN where nothing is known; times are in ms. `flags` lists words apart by ";".
+    Rows of one study, observer and block with the same `screen` were shown together; "" is alone.
     """
 
     study: Text
@@ -44,6 +44,7 @@ class TrialTable:
     shown_ms: Numbers
     flags: Text
     answered_at: Text
+    screen: Text
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> TrialTable:
@@ -76,11 +77,20 @@ class TrialTable:
         }
         return checked_table(typed, rows, place="row")
 
+    @classmethod
+    def joined(cls, tables: Sequence[TrialTable]) -> TrialTable:
+        """The rows of at least one table, in order, checked by the rules together."""
+        columns = {
+            name: np.concatenate([getattr(table, name) for table in tables]) for name in COLUMNS
+        }
+        rows = np.arange(1, len(columns["observer"]) + 1)
+        return checked_table(columns, rows, place="row")
+
     def __len__(self) -> int:
         return len(self.observer)
 
-    def where(self, chosen: Mask) -> TrialTable:
-        """The rows where `chosen` (n,) is true."""
+    def where(self, chosen: Mask | Codes) -> TrialTable:
+        """The rows where `chosen` (n,) is true, or those that it numbers."""
         return TrialTable(*(getattr(self, name)[chosen] for name in COLUMNS))
 
     @property
@@ -92,6 +102,31 @@ class TrialTable:
     def flagged(self) -> Mask:
         """(n,) True where something was noted against the trial."""
         return np.asarray(self.flags != "", dtype=np.bool_)
+
+    @property
+    def catch(self) -> Mask:
+        """(n,) True for catch trials: they test the observer, no generator."""
+        return has_word(self.flags, "catch".__eq__)
+
+    @property
+    def tied(self) -> Mask:
+        """(n,) True where the observer could not tell the images of a screen apart."""
+        return has_word(self.flags, "tie".__eq__)
+
+    @property
+    def excluded(self) -> Mask:
+        """(n,) True for trials of observers left out by criteria (`scoring.exclusions`)."""
+        return has_word(self.flags, lambda word: word.startswith(EXCLUDED))
+
+    @property
+    def screens(self) -> Codes:
+        """(n,) a number for each screen, equal where images were shown together."""
+        together = np.flatnonzero(self.screen != "")
+        columns = (self.study, self.observer, self.block, self.screen)
+        count, shared = joint_codes(*(column[together] for column in columns))
+        screens = count + np.arange(len(self))
+        screens[together] = shared
+        return screens
 
     @property
     def fake(self) -> Mask:
@@ -160,25 +195,20 @@ def _small_letters(column: Text) -> Text:
     return as_text(name.lower() for name in names)[codes]
 
 
-def read_csv(source: str | PathLike[str] | TextIO) -> TrialTable:
+def read_csv(file: TextIO) -> TrialTable:
     """Read a trial table: CSV, comma-separated, UTF-8 with or without BOM, a header line first.
 
     Columns may come in any order; columns of other names are not read. A cell's surrounding space
     is dropped, and so is the apostrophe by which `write_csv` keeps spreadsheets from calculating.
 
     Args:
-        source: a path, or a text file open for reading (best opened with `newline=""`).
+        file: open for reading text, best with `newline=""`.
 
     Raises:
         BadTable: every bad row by line number and reason, or what is wrong with the file.
-        OSError: the file cannot be opened.
     """
     try:
-        if isinstance(source, (str, PathLike)):
-            _refuse_parquet(Path(source))
-            with Path(source).open(encoding="utf-8", newline="") as file:
-                return _read(file)
-        return _read(source)
+        return _read(file)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise BadTable(
@@ -191,7 +221,7 @@ def write_csv(table: TrialTable, file: TextIO) -> None:
 
     Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)  # its line ends, CR LF, are what makes it quote both
     writer.writerow(COLUMNS)
     columns = [
         map(_number_cell if name in NUMERIC else _text_cell, getattr(table, name).tolist())
@@ -217,12 +247,6 @@ class _Tidy(dict[str, str]):
             tidy = tidy[1:]
         self[cell] = tidy
         return tidy
-
-
-def _refuse_parquet(path: Path) -> None:
-    with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            raise BadTable(["this is a Parquet file, which is not read; save the table as CSV"])
 
 
 def _read(file: TextIO) -> TrialTable:

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from scoring.counts import Counts, Tally, Totals
+from scoring.counts import PAIR_BITS, SHARE_BITS, Sums, Totals, Whole
 from scoring.rates import Measure, fake_error, real_error
 
 Floats = NDArray[np.float64]
+
+SHARE_UNITS = 2.0**SHARE_BITS
+PAIR_UNITS = 2.0 ** (2 * PAIR_BITS)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Components:
             np.diag(self.by_observers), np.diag(self.by_images), np.diag(self.by_trials)
         )
 
+    def once(self) -> Floats:
+        """The variance that counts the trials' noise once, and is no less than either way's own."""
+        one_way = np.maximum(self.by_observers, self.by_images)
+        return np.maximum(self.by_observers + self.by_images - self.by_trials, one_way)
+
     def crossed_scale(self) -> Floats:
         """How far crossed draws must shrink to count the trials' noise once: 0.577 to 1.
 
@@ -55,20 +62,19 @@ class Components:
         >>> (noise_only.crossed_scale() ** 2).round(3)
         array([0.333])
         """
-        one_way = np.maximum(self.by_observers, self.by_images)
-        once = np.maximum(self.by_observers + self.by_images - self.by_trials, one_way)
+        once = self.once()
         thrice = self.by_observers + self.by_images + self.by_trials
         return np.sqrt(np.divide(once, thrice, out=np.ones_like(once), where=thrice > 0))
 
     def degrees(self, observers: NDArray[Any], images: NDArray[Any]) -> Floats:
         """Degrees of freedom, from how many observers and images were there to resample.
 
-        Satterthwaite's (Biometrics Bulletin 2, 1946): (O + I)² / (O²/(n-1) + I²/(m-1)).
+        Satterthwaite's (Biometrics Bulletin 2, 1946) of the variance that counts the trials once:
+        (O + I - T)² / (O²/(n-1) + I²/(m-1)).
         """
         n, m = np.maximum(observers - 1.0, 1.0), np.maximum(images - 1.0, 1.0)
         spread = self.by_observers**2 / n + self.by_images**2 / m
-        both = (self.by_observers + self.by_images) ** 2
-        return np.divide(both, spread, out=np.minimum(n, m), where=spread > 0)
+        return np.divide(self.once() ** 2, spread, out=np.minimum(n, m), where=spread > 0)
 
 
 @dataclass(frozen=True)
@@ -100,71 +106,34 @@ class ResidualSums:
         )
 
 
-def residual_sums(counts: Counts, totals: Totals) -> ResidualSums:
+def residual_sums(sums: Sums) -> ResidualSums:
     """The residuals of a table about each generator's fake error and real error."""
+    totals = sums.totals()
     fake_rate, real_rate = np.nan_to_num(fake_error(totals)), np.nan_to_num(real_error(totals))
-    fakes = _fakes_by_observer(counts, fake_rate)
-    reals = _reals_by_observer(counts, real_rate)
-    images = _residuals(
-        counts.share @ counts.reals.wrong, counts.share @ counts.reals.trials, real_rate
-    )
+    fake_trials, fake_wrong, real_trials, real_wrong = sums.by_observer
+    fakes = _residuals(fake_trials, fake_wrong, fake_rate)
+    reals = _residuals(real_trials, real_wrong, real_rate) / SHARE_UNITS
+    images = _residuals(*sums.reals.values, real_rate) / SHARE_UNITS
+    pairs = zip(sums.fakes, fake_rate, strict=True)
     return ResidualSums(
-        fakes_by_observer=(fakes @ fakes.T).toarray(),
-        mixed_by_observer=(fakes @ reals.T).toarray(),
-        reals_by_observer=(reals @ reals.T).toarray(),
-        fakes_by_image=np.diag(_fakes_by_image(counts, fake_rate)),
-        reals_by_image=(images @ images.T).toarray(),
+        fakes_by_observer=fakes @ fakes.T,
+        mixed_by_observer=fakes @ reals.T,
+        reals_by_observer=reals @ reals.T,
+        fakes_by_image=np.diag(
+            [float(np.square(_residuals(*own.values, rate)).sum()) for own, rate in pairs]
+        ),
+        reals_by_image=images @ images.T,
         fakes_by_trial=np.diag(totals.fake_wrong * (1 - fake_rate)),
-        reals_by_trial=_reals_by_trial(counts, real_rate),
+        reals_by_trial=_reals_by_trial(sums.real_pairs / PAIR_UNITS, real_rate),
     )
 
 
-def _fakes_by_observer(counts: Counts, rate: Floats) -> Any:
-    """Sparse (G, O): each observer's residual sum on each generator's fakes."""
-    residuals = [
-        (tally.row_wrong - p * tally.row_trials).ravel()
-        for tally, p in zip(counts.fakes, rate, strict=True)
-    ]
-    rows = np.repeat(np.arange(len(counts.fakes)), [len(part) for part in residuals])
-    columns = np.concatenate([tally.observer for tally in counts.fakes])
-    shape = (len(counts.generators), len(counts.observers))
-    return sparse.csr_array((np.concatenate(residuals), (rows, columns)), shape=shape)
+def _residuals(trials: Whole, wrong: Whole, rate: Floats) -> Floats:
+    """(G, units): how many more wrong answers than at the generator's rate (G,)."""
+    return wrong - np.reshape(rate, (-1, 1)) * trials
 
 
-def _fakes_by_image(counts: Counts, rate: Floats) -> Floats:
-    """(G,) the sum over a generator's images of the squared residual sum."""
-    pairs = zip(counts.fakes, rate, strict=True)
-    return np.array([_squared_images(tally, p) for tally, p in pairs])
-
-
-def _squared_images(tally: Tally, rate: float) -> float:
-    wrong, trials = (matrix.sum(axis=0, dtype=np.int32) for matrix in (tally.wrong, tally.trials))
-    return float(np.square(wrong - rate * trials).sum())
-
-
-def _reals_by_observer(counts: Counts, rate: Floats) -> Any:
-    """Sparse (G, O): each observer's residual sum on the reals, as each generator shares them."""
-    observer = counts.reals.observer
-    cells = np.arange(len(observer))
-    shape = (len(observer), len(counts.observers))
-    wrong, trials = (
-        counts.share
-        @ sparse.csr_array((sums.ravel().astype(float), (cells, observer)), shape=shape)
-        for sums in (counts.reals.row_wrong, counts.reals.row_trials)
-    )
-    return _residuals(wrong, trials, rate)
-
-
-def _residuals(wrong: Any, trials: Any, rate: Floats) -> Any:
-    return wrong - sparse.diags_array(rate) @ trials
-
-
-def _reals_by_trial(counts: Counts, rate: Floats) -> Floats:
+def _reals_by_trial(pairs: Floats, rate: Floats) -> Floats:
     """(G, G): a wrong answer's residual is 1 - rate, a right one's -rate, both by the share."""
-    wrong = counts.reals.row_wrong.ravel().astype(float)
-    right = counts.reals.row_trials.ravel() - wrong
-    of_wrong, of_right = (
-        (counts.share @ sparse.diags_array(number) @ counts.share.T).toarray()
-        for number in (wrong, right)
-    )
+    of_wrong, of_right = pairs
     return np.asarray(of_wrong * np.outer(1 - rate, 1 - rate) + of_right * np.outer(rate, rate))

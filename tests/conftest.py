@@ -22,10 +22,10 @@ def enqueued(monkeypatch):
     """What workers were asked for, as [(task, key)]; the queues look empty."""
     from evalsite import jobs
     from evalsite.leaderboard import services as leaderboard
-    from evalsite.studies import services as studies
+    from evalsite.studies.services import finishing
 
     asked = []
-    for module in (jobs, leaderboard, studies):
+    for module in (jobs, leaderboard, finishing):
         monkeypatch.setattr(module, "enqueue", lambda task, pk: asked.append((task, pk)))
     monkeypatch.setattr(jobs, "waiting", lambda queue: 0)
     monkeypatch.setattr(jobs, "HEARTBEAT_S", 600.0)  # its thread sees no uncommitted rows

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from itertools import count
+from itertools import count, groupby
 
 import numpy as np
 from django.utils import timezone
@@ -13,8 +13,10 @@ from evalsite.catalog import services as catalog
 from evalsite.catalog.models import Dataset, Generator, Pool, random_key, store_url
 from evalsite.jobs import JobState
 from evalsite.studies import services as studies
+from evalsite.studies.design import Rules
 from evalsite.studies.models import Block, Protocol
 from pools import store
+from scoring.simulate import SimulatedObserver
 
 PASSWORD = "a long enough phrase"
 _numbers = count(1)
@@ -104,32 +106,61 @@ def pool(of=None, *, size=20, seed=0, is_ready=True):
     return Pool.jobs.create(generator=forger, seed=seed, **images, **ready())
 
 
+RULES = {
+    Protocol.LIMITED: Rules(exposures_ms=(1000, 5000)),
+    Protocol.SELECT: Rules(grid=4),
+}
+"""What a study of these protocols is launched with if a test says nothing of it."""
+
+
 def study(*, pools=None, protocol=Protocol.UNLIMITED, trials=6, practice_trials=2, **fields):
     """A launched study; with ready pools it is open."""
     pools = [pool()] if pools is None else pools
     asked = {"owner": None, "name": "Which is real?", "consent_text": "You may stop.", **fields}
     asked.setdefault("dataset", pools[0].imitates if pools else None)
+    asked.setdefault("rules", RULES.get(protocol, Rules()))
     return studies.launch_study(
         pools=pools, protocol=protocol, trials=trials, practice_trials=practice_trials, **asked
     )
 
 
-def answer(trial, *, right=True, rt_ms=500.0):
-    """What a browser would send for a trial."""
-    other = "fake" if trial.truth == "real" else "real"
-    return {"trial": trial.code, "answer": trial.truth if right else other, "rt_ms": rt_ms}
+def answer(*trials, right=True, rt_ms=500.0):
+    """What a browser would send for a screen: its images in order; of two fakes the first is chosen."""
+    first, protocol = trials[0], trials[0].observer.study.protocol
+    sent = {"trial": first.code, "rt_ms": rt_ms}
+    wanted = "real" if protocol == Protocol.PAIR else "fake"
+    chosen = [trial.code for trial in trials if (trial.truth == wanted) == right]
+    if protocol == Protocol.PAIR:
+        return {**sent, "chosen": chosen[:1] or [first.code]}
+    if protocol == Protocol.SELECT:
+        return {**sent, "chosen": chosen}
+    other = "fake" if first.truth == "real" else "real"
+    return {**sent, "answer": first.truth if right else other}
+
+
+def screens(trials):
+    """Trials in order, a list for each screen."""
+    return [list(each) for _, each in groupby(trials, key=lambda t: (t.block_id, t.screen))]
 
 
 def record(observer, trials, *, right=lambda trial: True):
-    return studies.record_responses(observer, [answer(t, right=right(t)) for t in trials])
+    """Have screens answered, each as right as the first of its images."""
+    answers = [answer(*each, right=right(each[0])) for each in screens(trials)]
+    return studies.record_responses(observer, answers)
 
 
 def finished(of, *, right=lambda trial: True, **fields):
     """An observer of the study who has answered everything."""
     observer = studies.take_part(of, **fields)
-    record(observer, observer.trials.in_order().select_related("pool__generator"), right=right)
+    trials = observer.trials.in_order().select_related("pool__generator", "observer__study")
+    record(observer, trials, right=right)
     observer.refresh_from_db()
     return observer
+
+
+def guesser():
+    """A simulated observer who cannot tell."""
+    return SimulatedObserver(dprime=0.0)
 
 
 def main_trials(observer):

@@ -196,6 +196,12 @@ def score(pk: int) -> None:
     leaderboard.score_if_due(Study.objects.get(pk=pk))
 
 
+@app.task(name="workers.tasks.report")  # type: ignore[untyped-decorator]
+def report(pk: int) -> None:
+    """Write all that a study's answers tell, for its page of results."""
+    leaderboard.report_if_due(Study.objects.get(pk=pk))
+
+
 @app.task(name="workers.tasks.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Put right what a dead worker, broker or machine has left behind."""

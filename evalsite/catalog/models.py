@@ -72,6 +72,7 @@ class Generator(models.Model):
         TRAINED = "trained", "trained here"
         ONNX = "onnx", "uploaded network"
         ARCHIVE = "archive", "uploaded images"
+        EXTERNAL = "external", "images kept elsewhere"
 
     name = models.CharField(max_length=80)
     slug = models.SlugField(max_length=80, unique=True)

@@ -1,12 +1,13 @@
-"""The demo: two data sets, a ladder of four generators, and two studies to judge them in."""
+"""The demo: two data sets, a ladder of four generators, and a study of each protocol to judge them in."""
 
 from collections.abc import Callable
 
 from evalsite.catalog import services as catalog
 from evalsite.catalog.models import Dataset, Generator, Pool
 from evalsite.studies import services as studies
-from evalsite.studies.forms import CONSENT
+from evalsite.studies.design import Rules
 from evalsite.studies.models import Protocol, Study
+from evalsite.studies.words import CONSENT
 from generators.config import load_config
 from pools import packs, sources
 from pools.datasets import DATASETS
@@ -15,8 +16,16 @@ LADDER = ("lecture-dcgan", "demo-15", "demo-30", "demo-60")
 POOL_SIZE = 2000
 SPLITS = (Pool.Split.TRAIN, Pool.Split.TEST)
 STUDIES = (
-    (Protocol.UNLIMITED, "Handwritten digits, as long as you like", 60),
-    (Protocol.FLASH, "Handwritten digits, in a flash", 60),
+    (Protocol.UNLIMITED, "Handwritten digits, as long as you like", 60, Rules()),
+    (Protocol.FLASH, "Handwritten digits, in a flash", 60, Rules()),
+    (
+        Protocol.LIMITED,
+        "Handwritten digits, for a second or five",
+        40,
+        Rules(exposures_ms=(1000, 5000)),
+    ),
+    (Protocol.PAIR, "Handwritten digits, side by side", 40, Rules(allow_ties=True)),
+    (Protocol.SELECT, "Handwritten digits, nine at a time", 8, Rules(grid=9)),
 )
 
 
@@ -29,8 +38,8 @@ def fill(say: Callable[[str], None]) -> None:
     say("training four generators on handwritten digits, from clumsy to convincing …")
     digits = datasets["mnist"]
     pools = [train(digits, name).pools.get() for name in LADDER]
-    for protocol, name, trials in STUDIES:
-        launch(digits, pools, protocol, name, trials)
+    for protocol, name, trials, rules in STUDIES:
+        launch(digits, pools, protocol, name, trials, rules)
 
 
 def import_pack(name: str) -> Dataset:
@@ -59,7 +68,9 @@ def train(dataset: Dataset, name: str) -> Generator:
     )
 
 
-def launch(dataset: Dataset, pools: list[Pool], protocol: str, name: str, trials: int) -> Study:
+def launch(
+    dataset: Dataset, pools: list[Pool], protocol: str, name: str, trials: int, rules: Rules
+) -> Study:
     return studies.launch_study(
         owner=None,
         name=name,
@@ -67,5 +78,6 @@ def launch(dataset: Dataset, pools: list[Pool], protocol: str, name: str, trials
         pools=pools,
         protocol=protocol,
         trials=trials,
+        rules=rules,
         consent_text=CONSENT,
     )

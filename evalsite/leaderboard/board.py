@@ -1,15 +1,21 @@
-"""The leaderboard of one data set and protocol: a row a generator, people's scores beside metrics."""
+"""The leaderboard of one data set, protocol and condition: a row a generator, people beside metrics."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from django.db.models import Q
 
 from evalsite.catalog.models import Dataset, Generator
 from evalsite.leaderboard.models import Score
 from evalsite.studies.models import Protocol, Study
 
+RATES = ("error_rate", "fake_error", "real_error", "dprime")
 HUMAN = {
-    Protocol.UNLIMITED: ("error_rate", "fake_error", "real_error", "dprime"),
-    Protocol.FLASH: ("threshold_ms", "error_rate", "fake_error", "real_error", "dprime"),
+    Protocol.UNLIMITED: RATES,
+    Protocol.LIMITED: RATES,
+    Protocol.FLASH: ("threshold_ms", "modal_ms", *RATES),
+    Protocol.PAIR: ("win_rate", "strength"),
+    Protocol.SELECT: RATES,
 }
 
 
@@ -33,17 +39,28 @@ class Row:
         return next((score.n for score in self.human.values()), {})
 
     @property
+    def judged(self) -> int:
+        return judged(self.n)
+
+    @property
     def rank(self) -> str:
         lead = self.lead
-        if lead is None or lead.rank_low is None:
-            return "–"
-        if lead.rank_low == lead.rank_high:
-            return str(lead.rank_low)
-        return f"{lead.rank_low}–{lead.rank_high}"
+        return "–" if lead is None else rank_set(lead.rank_low, lead.rank_high)
 
     @property
     def is_simulated(self) -> bool:
         return any(score.simulated for score in self.human.values())
+
+
+def rank_set(low: int | None, high: int | None) -> str:
+    """The ranks that something may have, as they are written.
+
+    >>> rank_set(1, 3), rank_set(2, 2), rank_set(None, None)
+    ('1–3', '2', '–')
+    """
+    if low is None or high is None:
+        return "–"
+    return str(low) if low == high else f"{low}–{high}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,7 @@ class Board:
 
     dataset: Dataset
     protocol: str
+    condition: str
     rows: list[Row]
     human_names: tuple[str, ...]
     metric_names: list[str]
@@ -74,36 +92,83 @@ class Board:
         return next((study for study in self.studies if study.is_open), None)
 
 
-def board_of(dataset: Dataset, protocol: str) -> Board:
-    """Every generator that imitates the data set and has images, best first."""
-    studies = list(Study.objects.launched().filter(dataset=dataset, protocol=protocol))
-    human = _preferred(Score.objects.of_board(dataset, protocol))
-    generators = Generator.objects.filter(dataset=dataset, pools__state="ready").distinct()
-    return _board(dataset, protocol, generators, human, studies)
+@dataclass(frozen=True)
+class Place:
+    """Where answers are comparable, and how many there are, of people before simulated ones."""
+
+    protocol: str
+    condition: str
+    people: int = 0
+    simulated: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.people, self.simulated
+
+
+def places_of(dataset: Dataset) -> list[Place]:
+    """Every protocol and condition in which the data set was studied, the most answered first."""
+    studies = Study.objects.launched().filter(dataset=dataset).order_by("protocol", "condition")
+    answers: dict[tuple[str, str], dict[tuple[bool, int], int]] = {
+        place: {} for place in studies.values_list("protocol", "condition")
+    }
+    for score in Score.objects.filter(dataset=dataset, study=None, pool=None).defer("details"):
+        place = answers.setdefault((score.protocol, score.condition), {})
+        key = score.simulated, score.generator_id
+        place[key] = max(place.get(key, 0), judged(score.n))
+    places = [
+        Place(
+            protocol,
+            condition,
+            people=sum(n for (simulated, _), n in own.items() if not simulated),
+            simulated=sum(n for (simulated, _), n in own.items() if simulated),
+        )
+        for (protocol, condition), own in answers.items()
+    ]
+    return sorted(places, key=lambda place: place.size, reverse=True)
+
+
+def judged(n: dict[str, int]) -> int:
+    """The pairs or else the images that people judged."""
+    return n.get("pairs", n.get("trials", 0))
+
+
+def board_of(dataset: Dataset, protocol: str, condition: str = "") -> Board:
+    """Every generator that imitates the data set and has images or scores, best first."""
+    place = {"dataset": dataset, "protocol": protocol, "condition": condition}
+    studies = list(Study.objects.launched().filter(**place))
+    human = _preferred(Score.objects.of_board(dataset, protocol, condition))
+    shown = Q(pools__state="ready") | Q(pk__in=human)
+    generators = Generator.objects.filter(shown, dataset=dataset).distinct()
+    return _board(dataset, protocol, condition, generators, human, studies)
 
 
 def board_of_study(study: Study) -> Board:
     """The same for the generators of one study, by its own answers alone."""
     human = _preferred(Score.objects.of_study(study))
-    generators = Generator.objects.filter(pools__studies=study).distinct()
-    return _board(study.dataset, study.protocol, generators, human, [study])
+    shown = Q(pools__studies=study) | Q(pk__in=human)
+    generators = Generator.objects.filter(shown).distinct()
+    return _board(study.dataset, study.protocol, study.condition, generators, human, [study])
 
 
 def _board(
     dataset: Dataset,
     protocol: str,
+    condition: str,
     generators: Iterable[Generator],
     human: dict[int, dict[str, Score]],
     studies: list[Study],
 ) -> Board:
     metrics = _metrics(dataset, studies)
-    columns = HUMAN[Protocol(protocol)]
+    lead, *others = HUMAN[Protocol(protocol)]
+    known = {name for scores in human.values() for name in scores}
+    columns = (lead, *(name for name in others if name in known or not known))
     rows = [
-        Row(each, human.get(each.pk, {}), metrics.get(each.pk, {}), lead_name=columns[0])
+        Row(each, human.get(each.pk, {}), metrics.get(each.pk, {}), lead_name=lead)
         for each in generators
     ]
     names = sorted({name for row in rows for name in row.metrics}, key=_metric_order)
-    return Board(dataset, protocol, sorted(rows, key=_order), columns, names, studies)
+    return Board(dataset, protocol, condition, sorted(rows, key=_order), columns, names, studies)
 
 
 def _order(row: Row) -> tuple[bool, float, str]:

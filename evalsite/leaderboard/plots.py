@@ -1,28 +1,59 @@
-"""The leaderboard's pictures: an interval plot, and people's scores against a metric."""
+"""The leaderboard's pictures: intervals on one axis, and people's scores against a metric."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from evalsite.leaderboard.axes import Axis, Tick, outward, round_values
 from evalsite.leaderboard.board import Board, Row
 from evalsite.leaderboard.models import Score
-from evalsite.leaderboard.words import figure
+from evalsite.leaderboard.words import Figure, bound, decimals, figure
+from scoring.correlation import correlate
 
-GUESSING = 0.5
 SCATTER_W, SCATTER_H = 240, 160
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
-class Tick:
-    at: float
+class Line:
+    """A value to compare with, and what it means."""
+
+    value: float
+    words: str
+
+
+GUESSING = {
+    "error_rate": Line(0.5, "50 %: people cannot tell"),
+    "win_rate": Line(0.5, "50 %: chosen as often as not"),
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A named value with its interval, None where there is none; `bound` says that it is only one."""
+
     label: str
+    value: float
+    low: float | None
+    high: float | None
+    is_simulated: bool = False
+    bound: str = ""
+
+    @property
+    def least(self) -> float:
+        return self.value if self.low is None else self.low
+
+    @property
+    def most(self) -> float:
+        return self.value if self.high is None else self.high
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One generator's value and interval, in percent of the axis."""
+    """A mark on its axis: places in percent, and the words for it."""
 
-    row: Row
-    score: Score
+    mark: Mark
+    words: str
     at: float
     low: float
     high: float
@@ -34,40 +65,85 @@ class Bar:
 
 @dataclass(frozen=True)
 class IntervalPlot:
-    """All leading scores on one axis; `chance` is where guessing lies, if it is on the axis."""
+    """Marks on one axis.
+
+    Attributes:
+        chance: where the dashed line lies, if there is one, and `chance_words` what it means.
+        finding: what the plot shows, in a sentence.
+    """
 
     bars: list[Bar]
     ticks: list[Tick]
     chance: float | None
+    chance_words: str
     heading: str
+    finding: str
 
 
 def interval_plot(board: Board) -> IntervalPlot | None:
     """The leading scores on one axis, or None before anyone has answered."""
-    scores = [(row, row.lead) for row in board.rows if row.lead]
-    if not scores:
-        return None
-    words = figure(board.lead_name)
-    is_rate = board.lead_name == "error_rate"
-    highest = max(score.value if score.high is None else score.high for _, score in scores)
-    top = max(highest, GUESSING) if is_rate else highest
-    top = math.ceil(10 * top) / 10 if is_rate else 100.0 * math.ceil(top / 100)
+    marks = [
+        Mark(
+            str(row.generator),
+            lead.value,
+            lead.low,
+            lead.high,
+            row.is_simulated,
+            bound(lead.details.get("floor", 0), lead.details.get("ceiling", 0)),
+        )
+        for row in board.rows
+        if (lead := row.lead)
+    ]
+    return plot_of(marks, board.lead_name, GUESSING.get(board.lead_name)) if marks else None
 
-    def at(value: float | None, otherwise: float) -> float:
-        return 100 * min(max((otherwise if value is None else value) / top, 0.0), 1.0)
 
+def plot_of(marks: Sequence[Mark], name: str, line: Line | None) -> IntervalPlot:
+    """At least one mark of the figure `name`, on an axis that reaches 0 and the line."""
+    words = figure(name)
+    ends = [0.0, *([line.value] if line else [])]
+    ends += [each for mark in marks for each in (mark.least, mark.most)]
+    axis = Axis(*outward(min(ends), max(ends)))
     bars = [
         Bar(
-            row,
-            score,
-            at=at(score.value, score.value),
-            low=at(score.low, score.value),
-            high=at(score.high, score.value),
+            mark, written(mark, words), axis.at(mark.value), axis.at(mark.least), axis.at(mark.most)
         )
-        for row, score in scores
+        for mark in marks
     ]
-    ticks = [Tick(100 * share, words.write(top * share)) for share in (0.0, 0.5, 1.0)]
-    return IntervalPlot(bars, ticks, 100 * GUESSING / top if is_rate else None, words.heading)
+    return IntervalPlot(
+        bars,
+        axis.ticks(round_values(axis.low, axis.high, most=7), lambda at: short(words.write(at))),
+        chance=axis.at(line.value) if line else None,
+        chance_words=line.words if line else "",
+        heading=words.heading,
+        finding=finding(marks, words),
+    )
+
+
+def short(number: str) -> str:
+    """
+    >>> short("10.0"), short("−0.50"), short("1000")
+    ('10', '−0.5', '1000')
+    """
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def written(mark: Mark, words: Figure) -> str:
+    """A value with its unit and interval: `23.1 % (18.0 to 29.4)`."""
+    value = f"{mark.bound}{words.write(mark.value)}{NO_BREAK}{words.unit}".rstrip(NO_BREAK)
+    if mark.low is None or mark.high is None:
+        return f"{value} (no interval yet)"
+    return f"{value} ({words.write(mark.low)} to {words.write(mark.high)})"
+
+
+def finding(marks: Sequence[Mark], words: Figure) -> str:
+    """Which of the marks is highest, and which lowest."""
+    best, worst = max(marks, key=lambda mark: mark.value), min(marks, key=lambda mark: mark.value)
+    if best is worst:
+        return f"{words.label} of {best.label}: {written(best, words)}."
+    return (
+        f"{words.label}: highest for {best.label}, {written(best, words)}; "
+        f"lowest for {worst.label}, {written(worst, words)}."
+    )
 
 
 @dataclass(frozen=True)
@@ -86,6 +162,7 @@ class Scatter:
 
     metric: str
     lead: str
+    agreement: str
     dots: list[Dot]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
@@ -98,39 +175,61 @@ def scatters(board: Board) -> list[Scatter]:
 
 
 def scatter(board: Board, name: str) -> Scatter | None:
-    judged = [row for row in board.rows if row.lead and name in row.metrics]
-    if len(judged) < 2:
+    judged = [(row, row.lead, row.metrics[name]) for row in board.rows if name in row.metrics]
+    both = [(row, lead, metric) for row, lead, metric in judged if lead is not None]
+    if len(both) < 2:
         return None
-    values = [row.metrics[name].value for row in judged]
-    rates = [_lead(row) for row in judged]
-    low, high = _padded(min(values), max(values))
-    words, lead_words = figure(name), figure(board.lead_name)
-    top = max(rate.high or rate.value for rate in rates) * 1.1 or 1.0
-
-    def y(value: float) -> float:
-        return SCATTER_H * (1 - value / top)
-
+    x = Axis(*_padded([metric.value for _, _, metric in both]), SCATTER_W)
+    ends = [end for _, lead, _ in both for end in _ends(lead)]
+    y = Axis(*outward(min(0.0, *ends), max(ends)), SCATTER_H, is_upward=True)
     dots = [
         Dot(
-            x=SCATTER_W * (value - low) / (high - low),
-            y=y(rate.value),
-            low=y(rate.value if rate.low is None else rate.low),
-            high=y(rate.value if rate.high is None else rate.high),
+            x=x.at(metric.value),
+            y=y.at(lead.value),
+            low=y.at(_ends(lead)[0]),
+            high=y.at(_ends(lead)[1]),
             number=board.rows.index(row) + 1,
             row=row,
         )
-        for row, value, rate in zip(judged, values, rates, strict=True)
+        for row, lead, metric in both
     ]
-    x_ticks = [Tick(0, words.write(low)), Tick(SCATTER_W, words.write(high))]
-    y_ticks = [Tick(y(top * share), lead_words.write(top * share)) for share in (0.0, 0.5, 1.0)]
-    return Scatter(words.heading, lead_words.heading, dots, x_ticks, y_ticks)
+    words, lead_words = figure(name), figure(board.lead_name)
+    return Scatter(
+        words.heading,
+        lead_words.heading,
+        _agreement(name, both),
+        dots,
+        x.ticks((x.low, x.high), words.write),
+        y.ticks(round_values(y.low, y.high, most=4), lambda at: short(lead_words.write(at))),
+    )
 
 
-def _lead(row: Row) -> Score:
-    assert row.lead is not None  # noqa: S101  # the caller has looked
-    return row.lead
+def _agreement(name: str, judged: Sequence[tuple[Row, Score, Score]]) -> str:
+    people = {row.generator.slug: lead.value for row, lead, _ in judged}
+    values = {row.generator.slug: metric.value for row, _, metric in judged}
+    (correlation,) = correlate(people, {name: values})
+    return rho_words(asdict(correlation.rho))
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
+def rho_words(rho: Mapping[str, Any]) -> str:
+    """A rank correlation as it is written beside a plot."""
+    if rho["value"] is None:
+        return f"ρ {rho['reason']}"
+    value = f"Spearman’s ρ = {decimals(2)(rho['value'])}"
+    if rho["low"] is None:
+        return f"{value} of {rho['n']} generators; {rho['reason']}"
+    low, high = decimals(2)(rho["low"]), decimals(2)(rho["high"])
+    return f"{value} ({low} to {high}), {rho['n']} generators"
+
+
+def _ends(score: Score) -> tuple[float, float]:
+    return (
+        score.value if score.low is None else score.low,
+        score.value if score.high is None else score.high,
+    )
+
+
+def _padded(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
     margin = 0.1 * (high - low) or abs(high) or 1.0
     return low - margin, high + margin

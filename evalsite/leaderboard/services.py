@@ -1,26 +1,29 @@
 """Putting numbers on the leaderboard: people's scores from the trial table, metrics from a measurement."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import numpy as np
 from django.db import transaction
+from django.utils import timezone
 
 from evalsite import jobs
 from evalsite.catalog.models import Dataset, Generator, Pool
 from evalsite.celery import enqueue
-from evalsite.leaderboard.models import EXTRACTOR, Measurement, Score
+from evalsite.leaderboard.figures import figures
+from evalsite.leaderboard.live import Standings, standings
+from evalsite.leaderboard.models import EXTRACTOR, Measurement, Score, StudyReport
 from evalsite.studies.models import Response, Study
-from evalsite.studies.services import ask_for_scores
-from evalsite.studies.table import trial_table
-from scoring.score import GeneratorScore, Scores, score
+from evalsite.studies.services import ask_for_scores, close_if_done
+from evalsite.studies.table import name_of, trial_table
+from scoring.anytime import AnytimeInterval, anytime
+from scoring.report import report
+from scoring.table import TrialTable
 
-RATES = {
-    "error_rate": "error_rate",
-    "fake_error": "fake_error",
-    "real_error": "real_error",
-    "dprime": "d_prime",
-    "criterion": "criterion",
-}
+REST = 10  # a report is written anew after so many times the seconds it took
 
 
 def request_measurement(pool: Pool, extractor: str = EXTRACTOR) -> Measurement:
@@ -65,19 +68,77 @@ def score_if_due(study: Study) -> None:
     """Score a study that has new answers; of several messages that ask for it, the first does."""
     if Study.objects.filter(pk=study.pk, scores_due=True).update(scores_due=False):
         refresh_scores(study)
+        Study.objects.filter(pk=study.pk).update(report_due=True)
+        _ask_for_report(study)
 
 
 def refresh_scores(study: Study) -> None:
     """Score a study, and the board it belongs to, from every answer so far."""
-    together = list(Study.objects.beside(study))
+    together = list(Study.objects.beside(study).order_by("pk"))
     counted = Response.objects.of_studies(together).count()
     for simulated in (False, True):
-        own = score(trial_table([study], simulated=simulated))
-        board = own if together == [study] else score(trial_table(together, simulated=simulated))
-        _store(own, study.dataset, study.protocol, study=study, simulated=simulated)
-        _store(board, study.dataset, study.protocol, study=None, simulated=simulated)
+        own = standings([study], simulated=simulated)
+        board = own if together == [study] else standings(together, simulated=simulated)
+        _store(own, study, simulated=simulated, of_study=study)
+        _store(board, study, simulated=simulated, of_study=None)
     if Response.objects.of_studies(together).count() != counted:
         ask_for_scores(study)  # a later scoring may have ended before this one
+
+
+def _ask_for_report(study: Study) -> None:
+    """A report reads all answers, so that it may take only its share of the time."""
+    last = study.reports.order_by("-computed_at").first()
+    rest = timedelta(seconds=REST * last.content["seconds"]) if last else timedelta()
+    if last is None or timezone.now() >= last.computed_at + rest:
+        enqueue("report", study.pk)
+
+
+def report_if_due(study: Study) -> None:
+    """Write the reports of a study that was scored since; of several messages, the first does."""
+    if Study.objects.filter(pk=study.pk, report_due=True).update(report_due=False):
+        for simulated in (False, True):
+            refresh_report(study, simulated=simulated)
+
+
+def refresh_report(study: Study, *, simulated: bool) -> None:
+    """Find all that a study's answers tell; close the study if it has come to its goal."""
+    began = time.monotonic()
+    table = trial_table([study], simulated=simulated)
+    rule = study.rules.staircase if study.is_flash else None
+    found = report(table, rule=rule, metrics=_metrics(study))
+    watched = anytime(_of_finished(study, table, simulated=simulated))
+    content = replace(found, anytime=watched).as_dict()
+    content["seconds"] = round(time.monotonic() - began, 2)
+    StudyReport.objects.update_or_create(
+        study=study, simulated=simulated, defaults={"content": content}
+    )
+    if study.is_open and not simulated:
+        close_if_done(study, _half_widths(watched))
+
+
+def _of_finished(study: Study, table: TrialTable, *, simulated: bool) -> TrialTable:
+    """The answers of observers who have given all of theirs."""
+    if study.imported_from:
+        return table
+    ordinals = study.observers.in_progress().values_list("ordinal", flat=True)
+    unfinished = {name_of(study, ordinal, simulated=simulated) for ordinal in ordinals}
+    return table.where(np.array([name not in unfinished for name in table.observer], dtype=bool))
+
+
+def _half_widths(watched: Mapping[str, AnytimeInterval]) -> dict[str, float | None]:
+    """Half the width of each generator's anytime-valid interval, in points."""
+    return {
+        name: None if each.low is None or each.high is None else 50 * (each.high - each.low)
+        for name, each in watched.items()
+    }
+
+
+def _metrics(study: Study) -> dict[str, dict[str, float]]:
+    """What metrics say of the study's pools: by metric, then by generator."""
+    found: dict[str, dict[str, float]] = {}
+    for each in Score.objects.filter(pool__studies=study).select_related("generator"):
+        found.setdefault(each.name, {})[each.generator.slug] = each.value
+    return found
 
 
 def catch_up() -> None:
@@ -86,22 +147,30 @@ def catch_up() -> None:
         request_measurement(pool)
     for pk in Study.objects.filter(scores_due=True).values_list("pk", flat=True):
         enqueue("score", pk)
+    for study in Study.objects.filter(report_due=True):
+        _ask_for_report(study)
 
 
-def _store(
-    scores: Scores, dataset: Dataset, protocol: str, *, study: Study | None, simulated: bool
-) -> None:
-    generators = {
-        generator.slug: generator for generator in Generator.objects.filter(dataset=dataset)
+def _store(found: Standings, study: Study, *, simulated: bool, of_study: Study | None) -> None:
+    """Put the scores of a study, or of the whole board it belongs to, in place of the former ones."""
+    place = {
+        "dataset": study.dataset,
+        "protocol": study.protocol,
+        "condition": study.condition,
+        "study": of_study,
+        "simulated": simulated,
     }
-    place = {"dataset": dataset, "protocol": protocol, "study": study, "simulated": simulated}
+    of_generators = Generator.objects.filter(dataset=study.dataset)
+    generators = {generator.slug: generator for generator in of_generators}
     rows = [
-        Score(generator=generators[judged.generator], **place, **fields)
-        for judged in scores.generators
-        for fields in _fields(judged, scores)
+        Score(generator=generators[slug], **place, **fields)
+        for slug, fields in figures(found)
+        if slug in generators
     ]
     with transaction.atomic():
-        Dataset.objects.select_for_update().get(pk=dataset.pk)  # two studies may share a board
+        Dataset.objects.select_for_update().get(
+            pk=study.dataset_id
+        )  # two studies may share a board
         _replace(Score.objects.filter(pool=None, **place), rows)
 
 
@@ -109,67 +178,3 @@ def _store(
 def _replace(old: Any, new: Sequence[Score]) -> None:
     old.delete()
     Score.objects.bulk_create(new)
-
-
-def _fields(judged: GeneratorScore, scores: Scores) -> Iterator[dict[str, Any]]:
-    """The rows of one generator, without what they have in common."""
-    common = {"n": _counts(judged), "rank_low": judged.rank_low, "rank_high": judged.rank_high}
-    for name, attribute in RATES.items():
-        estimate = getattr(judged, attribute)
-        if estimate.value is not None:
-            yield {
-                **common,
-                "name": name,
-                "value": estimate.value,
-                "low": estimate.low,
-                "high": estimate.high,
-                "resampled": estimate.resampled,
-                "note": estimate.reason or "",
-                "details": {
-                    "observers_low": estimate.observers_low,
-                    "observers_high": estimate.observers_high,
-                    "draws": scores.draws,
-                    "seed": scores.seed,
-                },
-            }
-    if judged.response_time.median_ms is not None:
-        times = {
-            "right_ms": judged.response_time.right_ms,
-            "wrong_ms": judged.response_time.wrong_ms,
-        }
-        yield {**common, "name": "rt_ms", "value": judged.response_time.median_ms, "details": times}
-    if judged.threshold is not None:
-        yield {**common, **_threshold(judged)}
-
-
-def _counts(judged: GeneratorScore) -> dict[str, int]:
-    return {
-        "observers": judged.n_observers,
-        "trials": judged.n_trials,
-        "images": judged.n_images,
-        "real_trials": judged.n_real_trials,
-    }
-
-
-def _threshold(judged: GeneratorScore) -> dict[str, Any]:
-    assert judged.threshold is not None  # noqa: S101  # the caller has looked
-    threshold = judged.threshold
-    censored = {"floor": threshold.n_blocks_at_floor, "ceiling": threshold.n_blocks_at_ceiling}
-    notes = [
-        f"{count} of {threshold.n_blocks} blocks at the {end}"
-        for end, count in censored.items()
-        if count
-    ]
-    if threshold.mean_ms.reason:
-        notes.append(threshold.mean_ms.reason)
-    return {
-        "name": "threshold_ms",
-        "value": threshold.mean_ms.value,
-        "low": threshold.mean_ms.low,
-        "high": threshold.mean_ms.high,
-        "rank_low": threshold.rank_low,
-        "rank_high": threshold.rank_high,
-        "resampled": "observers",
-        "note": "; ".join(notes),
-        "details": {"blocks": threshold.n_blocks, **censored},
-    }

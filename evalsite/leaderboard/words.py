@@ -16,6 +16,17 @@ def decimals(places: int) -> Callable[[float], str]:
     return lambda value: f"{value:.{places}f}".replace("-", "−")
 
 
+def bound(floor: int, ceiling: int) -> str:
+    """What stands before a threshold of which some blocks are censored at either end.
+
+    >>> bound(0, 2), bound(1, 0), bound(0, 0)
+    ('≥ ', '≤ ', '')
+    """
+    if floor and ceiling:
+        return "≈ "
+    return "≥ " if ceiling else "≤ " if floor else ""
+
+
 @dataclass(frozen=True)
 class Figure:
     """A column of the leaderboard: its heading, its definition, how its numbers are written."""
@@ -53,9 +64,30 @@ FIGURES = {
     "criterion": Figure("c", "Bias: above 0, people lean towards answering “real”.", decimals(2)),
     "threshold_ms": Figure(
         "Threshold",
-        "The exposure at which the staircase settles, where 75 % are right: longer means more real.",
+        "The exposure at which a fitted psychometric function passes the share of right answers that the"
+        " study’s rule aims at: longer means more real.",
         milliseconds,
         "ms",
+    ),
+    "modal_ms": Figure(
+        "Modal exposure",
+        "The exposure shown most often in a block, as HYPE reads thresholds. In short blocks it leans to"
+        " the staircase’s start.",
+        milliseconds,
+        "ms",
+    ),
+    "win_rate": Figure(
+        "Win rate",
+        "Share of its pairs in which people took its image for the real, or the more real, one; a tie counts"
+        " one half. Against real images, 50 % means people cannot tell.",
+        percent,
+        "%",
+    ),
+    "strength": Figure(
+        "Strength",
+        "Log-strength of the Bradley–Terry model with ties (Davidson 1970): 1 more multiplies the odds of"
+        " winning a pair by 2.7.",
+        decimals(2),
     ),
     "rt_ms": Figure("Time", "Median time to answer.", milliseconds, "ms"),
     "IS": Figure(

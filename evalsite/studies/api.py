@@ -6,31 +6,39 @@ Nothing sent from here, in words, addresses, sizes or headers, tells a real imag
 import json
 import math
 from functools import lru_cache
+from hashlib import blake2b
+from itertools import groupby
 from typing import Any
 
+import numpy as np
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from evalsite.studies import services
-from evalsite.studies.forms import ResponseForm
+from evalsite.studies.forms import ResponseForm, WithdrawForm
 from evalsite.studies.models import Block, Observer, Study, Trial
+from evalsite.studies.platforms import TURK_FRAMES, Arrival, arrival_of, way_back
 from evalsite.studies.plots import result_plot
-from pools import stimulus, store
+from evalsite.studies.words import in_own_language
+from pools import scramble, stimulus, store
 
 A_YEAR_S = 365 * 24 * 3600
 LARGEST_BATCH = 200
+MOST_WRONG_CODES, FORGET_WRONG_CODES_S = 20, 600
 
 
-def _cookie(study: Study) -> str:
-    return f"observer-{study.code}"
+def _cookie(code: str) -> str:
+    return f"observer-{code}"
 
 
 def _observer(request: HttpRequest, code: str) -> Observer | None:
-    token = request.COOKIES.get(f"observer-{code}", "")
+    token = request.COOKIES.get(_cookie(code), "")
     return Observer.objects.select_related("study").filter(study__code=code, token=token).first()
 
 
@@ -47,24 +55,71 @@ def _require_observer(request: HttpRequest, code: str) -> Observer:
 def take_part(request: HttpRequest, code: str) -> HttpResponse:
     """Consent; whoever has given it goes on where they stopped."""
     study = get_object_or_404(Study.objects.select_related("dataset", "owner"), code=code)
-    if _observer(request, code):
-        return redirect("trials", code)
+    arrival = arrival_of(request.GET)
+    is_framed = request.headers.get("Sec-Fetch-Dest") == "iframe"  # where trials cannot be shown
+    starts = not (is_framed or arrival.is_preview)
+    if starts and (observer := _known(request, study, arrival)):
+        return _go_on(request, observer)
     is_own = request.user.is_authenticated and request.user == study.owner
-    if request.method == "GET" or not study.is_open:
-        return render(request, "studies/take_part.html", {"study": study, "is_own": is_own})
-    try:
-        observer = services.take_part(study, counts=not is_own)
-    except services.Refused:  # closed since it was read
-        return redirect("take_part", code)
+    is_full = False
+    if request.method == "POST" and study.is_open and starts:
+        try:
+            language = get_language() or ""
+            observer = services.take_part(
+                study, arrival=arrival, counts=not is_own, language=language
+            )
+        except services.Refused:  # closed since it was read, or no money is left
+            study.refresh_from_db()
+            is_full = study.is_open
+        else:
+            return _go_on(request, observer)
+    context = {
+        "study": study,
+        "rules": study.rules,
+        "screens": study.trials_per_observer + _catch_screens(study),
+        "consent": in_own_language(study.consent_text),
+        "arrival": arrival,
+        "is_own": is_own,
+        "is_full": is_full,
+        "is_framed": is_framed,
+        "pay": study.rules.payment,
+    }
+    return _framed(render(request, "studies/take_part.html", context), arrival)
+
+
+def _known(request: HttpRequest, study: Study, arrival: Arrival) -> Observer | None:
+    """Who this is by the cookie, unless another participant now sits at the same browser."""
+    observer = _observer(request, study.code)
+    if observer and arrival.participant in ("", observer.participant):
+        return observer
+    return services.returning(study, arrival)
+
+
+def _go_on(request: HttpRequest, observer: Observer) -> HttpResponse:
+    code = observer.study.code
     response = redirect("trials", code)
-    response.set_cookie(
-        _cookie(study),
-        observer.token,
-        max_age=A_YEAR_S,
-        httponly=True,
-        samesite="Lax",
-        secure=request.is_secure(),
-    )
+    if request.COOKIES.get(_cookie(code)) != observer.token:
+        response.set_cookie(
+            _cookie(code),
+            observer.token,
+            max_age=A_YEAR_S,
+            httponly=True,
+            samesite="Lax",
+            secure=request.is_secure(),
+        )
+    return response
+
+
+def _catch_screens(study: Study) -> int:
+    """Screens that catch trials add; in a grid they add none."""
+    return 0 if study.protocol == "select" else study.rules.catch_trials
+
+
+def _framed(response: HttpResponse, arrival: Arrival) -> HttpResponse:
+    """Mechanical Turk shows the consent in a frame of its page; nobody else may."""
+    if arrival.source == Observer.Source.MTURK:
+        response.xframe_options_exempt = True
+        response["Content-Security-Policy"] = TURK_FRAMES
     return response
 
 
@@ -88,16 +143,15 @@ def block(request: HttpRequest, code: str) -> JsonResponse:
     observer = _require_observer(request, code)
     current = services.current_block(observer)
     if current is None:
-        return JsonResponse({"finished": True})
+        return JsonResponse({"finished": True, "qualified": observer.qualified})
     return JsonResponse(
         {"finished": False, "csrf": get_token(request), **_block(observer, current)}
     )
 
 
 def _block(observer: Observer, current: Block) -> dict[str, Any]:
-    study = observer.study
-    asked = observer.trials.filter(block=current)
-    total, answered = observer.trials.main().count(), observer.trials.main().answered().count()
+    study, rules = observer.study, observer.study.rules
+    main = observer.trials.main()
     return {
         "block": current.position,
         "kind": current.kind,
@@ -108,13 +162,26 @@ def _block(observer: Observer, current: Block) -> dict[str, Any]:
         "mask_ms": services.MASK_MS,
         "image_px": study.dataset.resolution_px,
         "multiple": study.display_multiple,
-        "answered": answered,
-        "total": total,
-        "trials": [
-            {"code": trial.code, "exposure_ms": trial.exposure_ms}
-            for trial in asked.unanswered().order_by("position")
-        ],
+        "allow_ties": rules.allow_ties,
+        "against": rules.against,
+        "answered": main.answered().count_screens(),
+        "total": main.count_screens(),
+        "screens": _screens_left(observer, current),
     }
+
+
+def _screens_left(observer: Observer, current: Block) -> list[dict[str, Any]]:
+    left = observer.trials.filter(block=current).unanswered().order_by("position")
+    rows = left.values_list("screen", "code", "exposure_ms")
+    screens = [list(images) for _, images in groupby(rows, key=lambda row: row[0])]
+    return [
+        {
+            "code": images[0][1],
+            "images": [code for _, code, _ in images],
+            "exposure_ms": images[0][2],
+        }
+        for images in screens
+    ]
 
 
 @require_POST
@@ -135,10 +202,14 @@ def responses(request: HttpRequest, code: str) -> JsonResponse:
     recorded = services.record_responses(
         observer, [form.cleaned_data for form in forms if form.is_valid()]
     )
+    for form in forms:
+        unfit = recorded.refused.get(form.cleaned_data.get("trial", ""))
+        if unfit and form.is_valid():
+            form.add_error("answer", unfit)
     refused = [
         {"answer": answer, "errors": form.errors.get_json_data()}
         for answer, form in zip(answers, forms, strict=True)
-        if not form.is_valid()
+        if form.errors
     ]
     if isinstance(sent.get("screen"), dict):
         services.describe_screen(observer, sent["screen"])
@@ -147,8 +218,10 @@ def responses(request: HttpRequest, code: str) -> JsonResponse:
         "unknown": recorded.unknown,
         "refused": refused,
         "feedback": recorded.feedback,
+        "answers": recorded.answers,
         "next_exposure_ms": recorded.next_exposure_ms,
         "finished": recorded.finished,
+        "qualified": recorded.qualified,
     }
     return JsonResponse(body, status=400 if refused else 200)
 
@@ -170,9 +243,34 @@ def image(request: HttpRequest, code: str) -> HttpResponse:
     """A stimulus: every one takes this way, whatever it is."""
     trial = get_object_or_404(Trial.objects.select_related("pool"), code=code)
     pixels = _pool(trial.pool.url).image(trial.image_index)
+    if trial.is_catch:
+        pixels = scramble.shuffled_pixels(pixels, seed=_seed(code))
+    return _png(pixels)
+
+
+@require_GET
+def masks(request: HttpRequest, code: str) -> HttpResponse:
+    """The masks after a flash, one above the other: of any images of the study, by the code alone."""
+    trials = Trial.objects.select_related("observer__study__real_pool")
+    study = get_object_or_404(trials, code=code).observer.study
+    if not study.is_flash:
+        raise Http404("only a flash is masked")
+    rng = np.random.default_rng(_seed(code))
+    forged = list(study.pools.order_by("pk"))
+    chosen = [study.real_pool, forged[rng.integers(len(forged))]]
+    images = [_pool(pool.url).image(int(rng.integers(pool.count))) for pool in chosen]
+    strip = scramble.phase_scrambled(np.stack(images), services.MASKS, seed=_seed(code))
+    return _png(np.concatenate(strip))
+
+
+def _seed(code: str) -> int:
+    return int.from_bytes(blake2b(code.encode(), digest_size=8).digest())
+
+
+def _png(pixels: store.Images) -> HttpResponse:
     return HttpResponse(
         stimulus.encode(pixels),
-        content_type="image/png",
+        content_type=stimulus.MEDIA_TYPE,
         headers={"Cache-Control": "private, max-age=3600, no-transform"},
     )
 
@@ -185,11 +283,44 @@ def own_result(request: HttpRequest, code: str) -> HttpResponse:
         return redirect("take_part", code)
     if observer.finished_at is None:
         return redirect("trials", code)
+    context: dict[str, Any] = {"study": observer.study, "observer": observer}
+    if not observer.qualified:
+        return render(request, "studies/not_qualified.html", context)
     result = services.own_result(observer)
-    context = {
-        "study": observer.study,
-        "observer": observer,
+    context |= {
         "result": result,
-        "plot": result_plot(result),
+        "plot": result_plot(result) if result.total else None,
+        "back": way_back(observer),
+        "due": services.due(observer),
+        "currency": observer.study.rules.payment.currency,
     }
     return render(request, "studies/own_result.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def withdraw(request: HttpRequest) -> HttpResponse:
+    """Delete an observer's data by their code; the codes that this browser has are shown to it."""
+    form = WithdrawForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        tries = f"wrong-codes-{request.META.get('REMOTE_ADDR')}"
+        cache.add(tries, 0, FORGET_WRONG_CODES_S)
+        if cache.get(tries, 0) >= MOST_WRONG_CODES:
+            return render(request, "studies/withdraw.html", {"is_throttled": True}, status=429)
+        try:
+            study = services.withdraw(form.cleaned_data["code"])
+        except services.Refused:
+            cache.incr(tries)
+            context = {"form": form, "is_unknown": True, "known": _codes(request)}
+            return render(request, "studies/withdraw.html", context, status=404)
+        response = render(request, "studies/withdraw.html", {"withdrawn_from": study})
+        if _observer(request, study.code) is None:
+            response.delete_cookie(_cookie(study.code), samesite="Lax")
+        return response
+    return render(request, "studies/withdraw.html", {"form": form, "known": _codes(request)})
+
+
+def _codes(request: HttpRequest) -> list[Observer]:
+    """The observers that this browser has been."""
+    tokens = [value for name, value in request.COOKIES.items() if name.startswith(_cookie(""))]
+    return list(Observer.objects.filter(token__in=tokens).order_by("pk"))

@@ -83,6 +83,11 @@ STAIRCASES = {
 }
 
 
+def images_on_screen(protocol: str, rules: Rules) -> int:
+    """How many images are judged together."""
+    return {"pair": 2, "select": rules.grid}.get(protocol, 1)
+
+
 def condition_of(protocol: str, rules: Rules) -> str:
     """What else than data set and protocol must be equal for answers to share a leaderboard.
 

@@ -56,7 +56,7 @@ class StudyQuerySet(models.QuerySet["Study"]):
         )
 
     def with_counts(self) -> Self:
-        people = Q(observers__simulated=False, observers__counts=True)
+        people = Q(observers__simulated=False, observers__counts=True, observers__qualified=True)
         return self.annotate(
             people=Count("observers", filter=people & Q(observers__finished_at__isnull=False)),
         )
@@ -123,6 +123,7 @@ class Study(models.Model):
     )
     observers_invited = models.PositiveIntegerField(default=0, editable=False)
     scores_due = models.BooleanField(default=False, editable=False)
+    report_due = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     opened_at = models.DateTimeField(
         null=True, blank=True, help_text="empty until its images are ready"
@@ -232,6 +233,11 @@ class Observer(models.Model):
     def __str__(self) -> str:
         return f"{self.study.code}-{self.ordinal}"
 
+    @property
+    def is_person(self) -> bool:
+        """Whether they count, as in `people`."""
+        return self.counts and not self.simulated
+
 
 class Block(models.Model):
     """A run of trials between two breaks."""
@@ -269,11 +275,15 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         return self.filter(block__kind=Block.Kind.MAIN)
 
     def that_count(self) -> Self:
-        """Answers that enter the trial table: not practice, not the researcher's own."""
-        return self.answered().main().filter(observer__counts=True)
+        """Answers that enter the trial table: not practice, the researcher's own, or the unqualified's."""
+        people = {"observer__counts": True, "observer__qualified": True}
+        return self.answered().main().filter(**people)
 
     def in_order(self) -> Self:
         return self.order_by("block__position", "position")
+
+    def count_screens(self) -> int:
+        return self.order_by().values("block", "screen").distinct().count()
 
 
 class Trial(models.Model):

@@ -1,23 +1,40 @@
 """The trial table of one or several studies: what is exported, and what is scored."""
 
 from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from django.db.models import F, Value
+import numpy as np
+from django.conf import settings
+from django.db.models import Case, CharField, F, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
-from evalsite.studies.models import Study, Trial
-from scoring.table import TrialTable
+from evalsite.studies.models import Observer, Protocol, Study, Trial, TrialQuerySet
+from scoring.exclusions import exclude
+from scoring.files import read_trials
+from scoring.table import COLUMNS, TrialTable
+
+PERSON, SIMULATED = "person-", "simulated-"  # how observers' names begin
+CATCH, TIE = "catch", "tie"
+CHUNK_ROWS = 2000
+TOGETHER = (Protocol.PAIR, Protocol.SELECT)  # several images on a screen
 
 FIELDS: dict[str, Combinable] = {
-    "code": F("observer__study__code"),
+    "simulated": F("observer__simulated"),
     "ordinal": F("observer__ordinal"),
     "in_block": F("block__position"),
     "at": F("position"),
+    "on_screen": F("screen"),
     "of_pool": F("pool_id"),
     "image": F("image_index"),
-    "forger": Coalesce("pool__generator__slug", Value("")),
+    "forger": Case(
+        When(is_catch=True, then=Value(CATCH)),
+        default=Coalesce("pool__generator__slug", Value("")),
+        output_field=CharField(),
+    ),
+    "catch": F("is_catch"),
     "answer": F("response__answer"),
     "rt_ms": F("response__rt_ms"),
     "asked_ms": F("exposure_ms"),
@@ -28,37 +45,96 @@ FIELDS: dict[str, Combinable] = {
 
 
 def trial_table(studies: Iterable[Study], *, simulated: bool) -> TrialTable:
-    """Every answer that counts, of people or of simulated observers, never of both."""
+    """Every answer that counts, of people or of simulated observers, never of both.
+
+    Answers given here and imported ones stand together; those of observers whom a study's criteria
+    leave out are flagged.
+    """
+    tables = [_table_of(study, simulated=simulated) for study in studies]
+    return tables[0] if len(tables) == 1 else TrialTable.joined(tables)
+
+
+def table_of_observers(study: Study, observers: Iterable[Observer]) -> TrialTable:
+    """What `trial_table` has of some observers of a study that is run here."""
+    return _answers(study, Trial.objects.filter(observer__in=list(observers)))
+
+
+def name_of(study: Study, ordinal: int, *, simulated: bool = False) -> str:
+    """What an observer of a study that is run here is called in its tables."""
+    return f"{SIMULATED if simulated else PERSON}{study.code}-{ordinal}"
+
+
+def imported_file(key: str) -> Path:
+    """Where the imported trials of this key are kept."""
+    return Path(settings.DATA_DIR) / "trials" / f"{key}.parquet"
+
+
+def _table_of(study: Study, *, simulated: bool) -> TrialTable:
+    if study.imported_from:
+        return _imported(study, simulated=simulated)
+    observers = {"observer__study": study, "observer__simulated": simulated}
+    return _answers(study, Trial.objects.filter(**observers))
+
+
+def _imported(study: Study, *, simulated: bool) -> TrialTable:
+    """The trials of a file, and who is left out, as the file has it."""
+    if not study.trials_key:
+        return TrialTable.from_columns({name: [] for name in COLUMNS})
+    table = read_trials(imported_file(study.trials_key))
+    kind = [name.startswith(SIMULATED) for name in table.observer]
+    return table.where(np.array(kind, dtype=np.bool_) == simulated)
+
+
+def _answers(study: Study, trials: TrialQuerySet) -> TrialTable:
+    """Those of the trials that count, flagged where their observer is left out."""
     rows = (
-        Trial.objects.that_count()
-        .filter(observer__study__in=list(studies), observer__simulated=simulated)
+        trials.that_count()
         .order_by("observer_id", "block__position", "position")
         .values_list(*FIELDS.values())
+        .iterator()
     )
     columns: dict[str, list[Any]] = {name: [] for name in FIELDS}
-    for row in rows.iterator():
-        for column, value in zip(columns.values(), row, strict=True):
-            column.append(value)
-    return _as_trial_table(columns, kind="simulated" if simulated else "person")
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        for column, values in zip(columns.values(), zip(*chunk, strict=True), strict=True):
+            column.extend(values)
+    return exclude(_as_trial_table(study, columns), study.rules.criteria)
 
 
-def _as_trial_table(found: dict[str, list[Any]], *, kind: str) -> TrialTable:
+def _as_trial_table(study: Study, found: dict[str, list[Any]]) -> TrialTable:
+    observers = zip(found["ordinal"], found["simulated"], strict=True)
     images = zip(found["forger"], found["of_pool"], found["image"], strict=True)
-    observers = zip(found["code"], found["ordinal"], strict=True)
+    screens = zip(found["in_block"], found["on_screen"], strict=True)
+    together = study.protocol in TOGETHER
+    ties = [answer == TIE for answer in found["answer"]]
     return TrialTable.from_columns(
         {
-            "study": found["code"],
-            "observer": [f"{kind}-{code}-{ordinal}" for code, ordinal in observers],
+            "study": [study.code] * len(ties),
+            "observer": [name_of(study, ordinal, simulated=kind) for ordinal, kind in observers],
             "block": [str(block) for block in found["in_block"]],
             "position": found["at"],
             "stimulus": [f"{forger or 'real'}/{pool}/{image}" for forger, pool, image in images],
             "generator": found["forger"],
             "truth": ["fake" if forger else "real" for forger in found["forger"]],
-            "response": found["answer"],
+            "response": ["" if answer == TIE else answer for answer in found["answer"]],
             "rt_ms": found["rt_ms"],
             "exposure_ms": found["asked_ms"],
             "shown_ms": found["shown_ms"],
-            "flags": found["flags"],
+            "flags": list(map(_flags, _catches(study, found), ties, found["flags"])),
             "answered_at": [moment.isoformat() for moment in found["answered_at"]],
+            "screen": [f"{block}_{screen}" if together else "" for block, screen in screens],
         }
     )
+
+
+def _catches(study: Study, found: dict[str, list[Any]]) -> list[bool]:
+    """Which rows only test the observer: in a pair, the image beside the shuffled one too."""
+    catches: list[bool] = found["catch"]
+    if study.protocol != Protocol.PAIR:
+        return catches
+    screens = list(zip(found["ordinal"], found["in_block"], found["on_screen"], strict=True))
+    caught = {screen for screen, is_catch in zip(screens, catches, strict=True) if is_catch}
+    return [screen in caught for screen in screens]
+
+
+def _flags(is_catch: bool, is_tie: bool, noted: str) -> str:
+    return ";".join(word for word in (is_catch and CATCH, is_tie and TIE, noted) if word)

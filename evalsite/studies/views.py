@@ -1,6 +1,6 @@
 """What researchers see of a study: its launch, its link, its results."""
 
-from typing import TextIO, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -10,10 +10,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalsite.accounts.rights import require_change
 from evalsite.studies import services
-from evalsite.studies.forms import SECONDS_A_TRIAL, LaunchForm
-from evalsite.studies.models import Study
-from evalsite.studies.table import trial_table
-from scoring.table import write_csv
+from evalsite.studies.forms import LaunchForm, rules_of
+from evalsite.studies.models import Protocol, Study
+from evalsite.studies.outlook import USUAL_POINTS, outlook
 
 
 @require_safe
@@ -29,15 +28,35 @@ def launch(request: HttpRequest) -> HttpResponse:
         try:
             study = services.launch_study(
                 owner=request.user,  # type: ignore[arg-type]  # login_required
-                **form.cleaned_data,
+                **form.launch_options(),
             )
         except services.Refused as error:
             form.add_error(None, str(error))
         else:
             return redirect(study)
-    return render(
-        request, "studies/launch.html", {"form": form, "seconds_a_trial": SECONDS_A_TRIAL}
-    )
+    return render(request, "studies/launch.html", {"form": form})
+
+
+@login_required
+@require_safe
+def plan(request: HttpRequest) -> HttpResponse:
+    """What the study in the form would take, as far as it is filled in."""
+    form = LaunchForm(request.GET)
+    context = {} if set(form.errors) - {"name", "consent_text"} else _outlook(form.cleaned_data)
+    return render(request, "studies/plan.html", context)
+
+
+def _outlook(asked: dict[str, Any]) -> dict[str, Any]:
+    protocol, rules = Protocol(asked["protocol"]), rules_of(asked)
+    points = asked["goal_points"] or USUAL_POINTS
+    sizes = {"trials": asked["trials"], "generators": len(asked["pools"])}
+    try:
+        plan = outlook(protocol, rules, points=points, **sizes)
+    except ValueError as error:
+        return {"reason": str(error)}
+    currency = rules.payment.currency
+    is_flash = protocol == Protocol.FLASH
+    return {"plan": plan, "points": points, "currency": currency, "is_flash": is_flash}
 
 
 def _own(request: HttpRequest, code: str) -> Study:
@@ -57,13 +76,8 @@ def close(request: HttpRequest, code: str) -> HttpResponse:
 
 @login_required
 @require_safe
-def trials_csv(request: HttpRequest, code: str) -> HttpResponse:
-    """Every answer that counts, as `python -m scoring` reads it."""
+def payments(request: HttpRequest, code: str) -> HttpResponse:
+    """Who is owed what: for the owner alone, and in no export."""
     study = _own(request, code)
-    simulated = "simulated" in request.GET
-    name = f"trials-{study.code}{'-simulated' if simulated else ''}.csv"
-    response = HttpResponse(
-        content_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
-    write_csv(trial_table([study], simulated=simulated), cast(TextIO, response))
-    return response
+    context = {"study": study, "payroll": services.payroll(study)}
+    return render(request, "studies/payments.html", context)

@@ -1,45 +1,52 @@
 """A headless Chromium, a live site to look at with it, and the people who do."""
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import sync_playwright
 
+from bench.chromium import ADVICE, MISSING, find_chromium, running_chromium
 from bench.live import Site
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-)
-MISSING = "no Chromium was found"
 PATIENCE_MS = 20_000
 UNLIMITED = (
     "reload",
     "offline",
     "tabs",
+    "tabs without locks",
+    "back",
+    "restored",
+    "asleep",
+    "restart",
+    "pressed twice",
     "doubled",
+    "out of order",
     "held",
     "touch",
     "looked at",
     "secrets",
     "keyboard",
+    "right to left",
 )
-
-
-def find_chromium():
-    """The browser to drive: CHROMIUM, then the PATH, then playwright's own; None if there is none."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found:
-        return found
-    with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-    return own if Path(own).exists() else None
+PLAIN = {"protocol": "unlimited", "trials": 12}
+FLASH = {"protocol": "flash", "trials": 3}
+SELECT = {"protocol": "select", "trials": 2, "rules": {"grid": 6}}
+STUDIES = {
+    **dict.fromkeys(UNLIMITED, PLAIN),
+    "practice": {"protocol": "unlimited", "trials": 2, "practice_trials": 2},
+    "breaks": {"protocol": "unlimited", "trials": 4, "blocks": 2},
+    "qualification": {**PLAIN, "practice_trials": 8, "rules": {"qualify_at": 1.0}},
+    "limited": {"protocol": "limited", "trials": 2, "rules": {"exposures_ms": [1000]}},
+    "slept through": {"protocol": "limited", "trials": 2, "rules": {"exposures_ms": [1000]}},
+    "flash": {**FLASH, "practice_trials": 1},
+    "flash in two tabs": FLASH,
+    "flash in two tabs without locks": FLASH,
+    "flash posted twice": FLASH,
+    "flash out of order": FLASH,
+    "masks": FLASH,
+    "pair": {"protocol": "pair", "trials": 3, "practice_trials": 1, "rules": {"allow_ties": True}},
+    "pair on a phone": {"protocol": "pair", "trials": 2},
+    "select": {**SELECT, "practice_trials": 1},
+    "select on a phone": SELECT,
+    "select by keyboard": SELECT,
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -57,17 +64,13 @@ def pytest_terminal_summary(terminalreporter):
     if left_out:
         words = f"{len(left_out)} BROWSER TESTS WERE NOT RUN: {MISSING}"
         terminalreporter.write_sep("!", words, red=True, bold=True)
-        terminalreporter.write_line(
-            "Install one (apt install chromium, or playwright install chromium), or set CHROMIUM=/path."
-        )
+        terminalreporter.write_line(ADVICE)
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*ARGUMENTS])
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -111,11 +114,6 @@ def site(make_site):
 @pytest.fixture(scope="session")
 def studies(site):
     """The path of each study by its name: one for each test that answers in it."""
-    unlimited = {"protocol": "unlimited", "trials": 12}
-    wanted = [
-        *({**unlimited, "name": name} for name in UNLIMITED),
-        {"name": "flash", "protocol": "flash", "trials": 4, "practice_trials": 1},
-        {"name": "practice", "protocol": "unlimited", "trials": 2, "practice_trials": 2},
-    ]
+    wanted = [{"name": name, **about} for name, about in STUDIES.items()]
     codes = site.fill(images=60, studies=wanted)
     return {name: f"{site.url}/s/{code}/" for name, code in codes.items()}

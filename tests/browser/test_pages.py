@@ -195,7 +195,7 @@ def finish(context, study):
     page.evaluate(
         """async () => {
             const block = await (await fetch("../block/")).json();
-            const answers = block.trials.map(({ code }) => ({ trial: code, answer: "real", rt_ms: 900 }));
+            const answers = block.screens.map(({ code }) => ({ trial: code, answer: "real", rt_ms: 900 }));
             await fetch("../responses/", {
                 method: "POST",
                 headers: { "X-CSRFToken": block.csrf },

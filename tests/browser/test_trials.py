@@ -1,37 +1,24 @@
 """An annotator's session in a real browser: nothing lost, nothing doubled, whatever happens on the way."""
 
 import re
-from itertools import pairwise
 
 import pytest
 
+from tests.browser.session import (
+    EVERY_CANVAS_SHOWS,
+    PHONE,
+    RESULT,
+    WITHOUT_LOCKS,
+    give,
+    give_last,
+    is_told,
+    kept,
+    post,
+    post_twice,
+    shown,
+    start,
+)
 from tests.live import answer, answers_of, consent, press_card, wait_for_question
-
-RESULT = re.compile("/result/$")
-KEYS = {"real": "ArrowLeft", "fake": "ArrowRight"}
-
-
-def kept(site, study):
-    return [given for _, _, given in answers_of(site, study)]
-
-
-def start(page, study):
-    consent(page, study)
-    press_card(page)
-    wait_for_question(page, 0)
-
-
-def give(page, answers):
-    """Answer one question after the other."""
-    for given in answers:
-        wait_for_question(page)
-        answer(page, KEYS[given])
-
-
-def give_last(page, given):
-    wait_for_question(page)
-    page.keyboard.press(KEYS[given])
-    page.wait_for_url(RESULT)
 
 
 def test_a_reload_in_mid_block_neither_loses_nor_doubles_an_answer(site, studies, person):
@@ -64,8 +51,30 @@ def test_answers_given_offline_arrive_when_the_network_is_back(site, studies, pe
     assert kept(site, study) == [*given, "real", "fake"]
 
 
-def test_of_two_tabs_the_first_answer_to_each_trial_stands(site, studies, person):
+def test_the_tab_opened_last_goes_on_and_the_other_says_so(site, studies, person):
     study, context = studies["tabs"], person()
+    first, second = context.new_page(), context.new_page()
+    start(first, study)
+    give(first, ["real"] * 3)
+    second.goto(study)
+    first.get_by_text("You went on in another tab.").wait_for()
+    first.bring_to_front()
+    first.keyboard.press("ArrowRight")
+    second.bring_to_front()
+    wait_for_question(second, 3)
+    give(second, ["fake"] * 4)
+    first.bring_to_front()
+    first.get_by_role("link", name="Load it again").click()
+    second.get_by_text("You went on in another tab.").wait_for()
+    wait_for_question(first, 7)
+    give(first, ["real"] * 4)
+    give_last(first, "fake")
+    assert kept(site, study) == [*["real"] * 3, *["fake"] * 4, *["real"] * 4, "fake"]
+
+
+def test_of_two_tabs_without_locks_the_first_answer_to_each_trial_stands(site, studies, person):
+    study, context = studies["tabs without locks"], person()
+    context.add_init_script(WITHOUT_LOCKS)
     first, second = context.new_page(), context.new_page()
     start(first, study)
     second.goto(study)
@@ -82,9 +91,89 @@ def test_of_two_tabs_the_first_answer_to_each_trial_stands(site, studies, person
     assert kept(site, study) == [*["real"] * 6, *["fake"] * 6]
 
 
+def test_going_back_and_coming_again_loses_nothing(site, studies, person):
+    study, page = studies["back"], person().new_page()
+    page.goto(f"{site.url}/leaderboard/")
+    start(page, study)
+    give(page, ["fake"] * 4)
+    page.go_back()
+    page.goto(study)
+    wait_for_question(page, 4)
+    give(page, ["real"] * 7)
+    give_last(page, "real")
+    assert kept(site, study) == [*["fake"] * 4, *["real"] * 8]
+    page.go_back()
+    page.wait_for_url(RESULT)
+
+
+def test_a_page_restored_as_it_was_left_asks_the_server_again(studies, person):
+    study, context = studies["restored"], person()
+    page, other = context.new_page(), context.new_page()
+    start(page, study)
+    other.add_init_script(WITHOUT_LOCKS)
+    other.goto(study)
+    press_card(other)
+    give(other, ["real"] * 10)  # a batch, so that it is sent
+    page.bring_to_front()
+    with page.expect_navigation():
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    wait_for_question(page, 10)
+
+
+def test_a_trial_during_which_the_machine_slept_is_kept_and_flagged(site, studies, person):
+    study, page = studies["asleep"], person().new_page()
+    start(page, study)
+    give(page, ["real"])
+    page.evaluate("() => { const end = Date.now() + 4000; while (Date.now() < end); }")
+    give(page, ["fake"] * 10)
+    give_last(page, "real")
+    assert kept(site, study) == ["real", *["fake"] * 10, "real"]
+    is_flagged = ["focus_lost" in flags for *_, flags, _ in shown(site, study)]
+    assert is_flagged == [False, True, *[False] * 10]
+
+
+def test_answers_given_while_the_server_restarts_arrive_when_it_is_back(site, studies, person):
+    study, page = studies["restart"], person().new_page()
+    start(page, study)
+    page.wait_for_load_state("networkidle")
+    give(page, ["real"] * 3)
+    site.stop()
+    give(page, ["fake"] * 8)
+    page.get_by_text("Your answers are kept here").wait_for()
+    site.start("--workers", "1")
+    give_last(page, "real")
+    assert kept(site, study) == [*["real"] * 3, *["fake"] * 8, "real"]
+
+
+def test_answers_posted_twice_count_once(site, studies, person):
+    study, page = studies["doubled"], person().new_page()
+    page.route("**/responses/", post_twice)
+    start(page, study)
+    give(page, ["real", "fake"] * 5)
+    give(page, ["real"])
+    give_last(page, "fake")
+    assert kept(site, study) == ["real", "fake"] * 6
+
+
+def test_answers_that_arrive_out_of_order_are_all_kept_and_none_is_asked_again(
+    site, studies, person
+):
+    study, page = studies["out of order"], person().new_page()
+    start(page, study)
+    post(page, [11, 3, 7], "fake")
+    post(page, [5, 0], "real")
+    post(page, [3], "real")  # too late: the first answer stands
+    page.reload()
+    wait_for_question(page, 5)
+    give(page, ["real"] * 6)
+    give_last(page, "real")
+    fakes = {3, 7, 11}
+    assert kept(site, study) == ["fake" if place in fakes else "real" for place in range(12)]
+
+
 def test_a_doubled_key_press_answers_one_trial(site, studies, person):
     page = person().new_page()
-    start(page, studies["doubled"])
+    start(page, studies["pressed twice"])
     page.evaluate(
         """() => [1, 2].forEach(() => document.body.dispatchEvent(
             new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true })))"""
@@ -103,67 +192,6 @@ def test_a_key_that_is_held_down_answers_one_trial(studies, person):
     page.keyboard.up("ArrowRight")
     wait_for_question(page, 1)
     assert page.locator("#count").inner_text() == "1 of 12"
-
-
-def test_practice_tells_right_from_wrong_and_does_not_count(site, studies, person):
-    study, page = studies["practice"], person().new_page()
-    consent(page, study)
-    press_card(page)
-    told = []
-    for _ in range(2):
-        wait_for_question(page)
-        page.keyboard.press("ArrowLeft")
-        page.wait_for_function("() => document.querySelector('#mark').textContent")
-        told.append((page.locator("#mark").inner_text(), page.locator("#words").inner_text()))
-        page.wait_for_function("() => !document.querySelector('#mark').textContent")
-    assert set(told) <= {("✓", "Right: it was real."), ("✗", "Wrong: it was fake.")}
-    page.get_by_text("Practice is over.").wait_for()
-    press_card(page)
-    give(page, ["real"])
-    give_last(page, "real")
-    assert len(kept(site, study)) == 2
-
-
-def test_a_flash_study_keeps_each_measured_exposure_and_follows_the_staircase(
-    site, studies, person
-):
-    study, page = studies["flash"], person().new_page()
-    consent(page, study)
-    press_card(page)
-    wait_for_question(page)
-    page.keyboard.press("ArrowLeft")
-    page.get_by_text("Practice is over.").wait_for()
-    press_card(page)
-    for _ in range(4):
-        wait_for_question(page)
-        page.keyboard.press("ArrowLeft")
-        page.wait_for_function(
-            "() => !/real\\?$/.test(document.querySelector('#words')?.textContent)"
-        )
-    page.wait_for_url(RESULT)
-    rows = site.rows(
-        """
-        select trial.exposure_ms, response.shown_ms, response.refresh_hz, response.flags,
-               response.answer = case when pool.dataset_id is null then 'fake' else 'real' end
-        from studies_response response join studies_trial trial on trial.id = response.trial_id
-        join studies_block block on block.id = trial.block_id
-        join catalog_pool pool on pool.id = trial.pool_id
-        join studies_study study on study.id = (
-            select study_id from studies_observer where id = trial.observer_id)
-        where study.code = ? and block.kind = 'main' order by trial.position
-        """,
-        study.rstrip("/").rpartition("/")[2],
-    )
-    assert len(rows) == 4
-    assert rows[0][0] == 500
-    for (before_ms, *_, is_right), (exposure_ms, *_) in pairwise(rows):
-        assert exposure_ms == before_ms + (-10 if is_right else 30)
-    for exposure_ms, shown_ms, refresh_hz, flags, _ in rows:
-        off_ms = abs(shown_ms - exposure_ms)
-        assert off_ms < 1000 / refresh_hz or "off_by_frame" in flags
-
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
 def test_a_phone_answers_by_touch_without_scrolling(site, studies, person):
@@ -189,6 +217,66 @@ def test_a_phone_answers_by_touch_without_scrolling(site, studies, person):
     assert kept(site, study) == ["real", "fake"] * 6
 
 
+def test_practice_tells_right_from_wrong_and_does_not_count(site, studies, person):
+    study, page = studies["practice"], person().new_page()
+    consent(page, study)
+    press_card(page)
+    told = []
+    for _ in range(2):
+        wait_for_question(page)
+        page.keyboard.press("ArrowLeft")
+        told.append(is_told(page))
+    assert set(told) <= {("✓", "Right: it was real."), ("✗", "Wrong: it was fake.")}
+    page.get_by_text("Practice is over.").wait_for()
+    press_card(page)
+    give(page, ["real"])
+    give_last(page, "real")
+    assert len(kept(site, study)) == 2
+
+
+def test_who_does_not_qualify_is_told_so_kindly_and_answers_nothing_that_counts(
+    site, studies, person
+):
+    study, page = studies["qualification"], person().new_page()
+    consent(page, study)
+    press_card(page)
+    for _ in range(8):
+        wait_for_question(page)
+        page.keyboard.press("ArrowLeft")  # all real: wrong for every fake
+        page.wait_for_function("() => document.querySelector('#mark')?.textContent")
+        page.wait_for_function("() => !document.querySelector('#mark')?.textContent")
+    page.wait_for_url(RESULT)
+    assert "Thank you" in page.locator("main").inner_text()
+    assert kept(site, study) == []
+
+
+def test_between_two_blocks_there_is_a_break(site, studies, person):
+    study, page = studies["breaks"], person().new_page()
+    start(page, study)
+    give(page, ["real", "fake"])
+    page.get_by_text("Time for a short break.").wait_for()
+    assert "2 images left." in page.locator("#card-lines").inner_text()
+    page.keyboard.press("Enter")  # its button has the focus
+    give(page, ["fake"])
+    give_last(page, "real")
+    assert kept(site, study) == ["real", "fake", "fake", "real"]
+
+
+def test_in_a_language_from_right_to_left_real_stays_on_the_left(site, studies, person):
+    study, page = studies["right to left"], person(locale="ar").new_page()
+    page.goto(study)
+    page.locator("main form button").first.click()
+    page.wait_for_url(re.compile("/trials/$"))
+    press_card(page)
+    page.wait_for_function(EVERY_CANVAS_SHOWS)
+    assert page.locator("html").get_attribute("dir") == "rtl"
+    left, right = (page.locator(each).bounding_box() for each in ("#real", "#fake"))
+    assert left["x"] < right["x"]
+    answer(page, "ArrowLeft")
+    page.wait_for_event("response", lambda response: "/responses/" in response.url)
+    assert kept(site, study) == ["real"]
+
+
 def facts_of(response):
     """What a network log tells of a stimulus: size, and every header but the time of day."""
     headers = {name: value for name, value in response.all_headers().items() if name != "date"}
@@ -210,8 +298,9 @@ def test_the_network_log_does_not_tell_real_from_fake(site, studies, person):
     seen = {truth[response.url.rpartition("/")[2].removesuffix(".png")] for response in images}
     assert seen == {"real", "fake"}
     assert len(set(facts)) == 1, set(facts)
-    assert {tuple(trial) for trial in block["trials"]} == {("code", "exposure_ms")}
-    assert {(len(trial["code"]), trial["exposure_ms"]) for trial in block["trials"]} == {(22, None)}
+    screens = block["screens"]
+    assert {tuple(screen) for screen in screens} == {("code", "images", "exposure_ms")}
+    assert {(len(screen["code"]), screen["exposure_ms"]) for screen in screens} == {(22, None)}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -42,5 +42,6 @@ class Browser:
 
     def finish(self, *, right=True):
         while not (block := self.block())["finished"]:
-            for asked in block["trials"]:
-                self.send(factories.answer(Trial.objects.get(code=asked["code"]), right=right))
+            for screen in block["screens"]:
+                trials = Trial.objects.filter(code__in=screen["images"]).order_by("position")
+                self.send(factories.answer(*trials, right=right))

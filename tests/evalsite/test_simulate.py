@@ -3,9 +3,12 @@ from itertools import pairwise
 
 import pytest
 from django.core.management import CommandError, call_command
+from scipy.stats import norm
 
 from evalsite.leaderboard.models import Score
-from evalsite.studies.models import Observer, Protocol, Response
+from evalsite.studies import services
+from evalsite.studies.design import Rules
+from evalsite.studies.models import Observer, Protocol, Response, Trial
 from evalsite.studies.services import close_study
 from evalsite.studies.table import trial_table
 from scoring.table import read_csv
@@ -68,7 +71,7 @@ def test_peoples_answers_replace_simulated_ones_and_are_never_mixed(client, stud
     for simulated, observers in ((False, 1), (True, 3)):
         table = trial_table([study], simulated=simulated)
         assert len(set(table.observer)) == observers
-    text = export(client, study, simulated=True).content.decode()
+    text = export(client, study, simulated=True).getvalue().decode()
     assert set(read_csv(io.StringIO(text)).observer) == {
         f"simulated-{study.code}-{n}" for n in range(3)
     }
@@ -109,6 +112,64 @@ def test_simulated_staircases_move(pools, work):
     assert trials[0].exposure_ms == 500
     for before, after in pairwise(trials):
         assert after.exposure_ms - before.exposure_ms == (-10 if before.response.is_correct else 30)
+
+
+@pytest.mark.parametrize("protocol", Protocol.values)
+def test_simulated_observers_go_through_every_protocol(pools, protocol):
+    study = factories.study(pools=pools, protocol=protocol, trials=4, practice_trials=2)
+    simulate(study, "--observers", "2")
+    unanswered = Trial.objects.unanswered()
+    assert not unanswered.exists()
+    assert not Trial.objects.filter(exposure_ms=None).exists() or protocol not in (
+        "limited",
+        "flash",
+    )
+    observer = Observer.objects.first()
+    assert observer.simulated
+    assert observer.finished_at is not None
+    if protocol == Protocol.PAIR:
+        for pair in factories.screens(observer.trials.in_order().select_related("response")):
+            assert sorted(trial.response.answer for trial in pair) == ["fake", "real"]
+
+
+@pytest.fixture
+def many():
+    """Images enough for long studies of two generators."""
+    data = factories.dataset("Many", test=250, resolution_px=4)
+    return [factories.pool(factories.generator(n, of=data), size=250) for n in ("Ada", "Bob")]
+
+
+def test_simulated_observers_choose_the_real_one_of_a_pair_as_their_dprime_has_it(many):
+    study = factories.study(pools=many, protocol=Protocol.PAIR, trials=100, practice_trials=0)
+    simulate(study, "--observers", "8", "--dprime", "1.5", "--sd", "0", "--image-sd", "0")
+    right = [services.own_result(observer).right for observer in Observer.objects.all()]
+    expected = norm.cdf(1.5 / 2**0.5)
+    assert sum(right) / 800 == pytest.approx(expected, abs=3 * (expected / 4 / 800) ** 0.5)
+
+
+def test_of_two_generators_the_more_real_one_is_chosen_more_often(many):
+    rules = Rules(against="generators", allow_ties=True)
+    fields = {"protocol": Protocol.PAIR, "trials": 100, "practice_trials": 0, "rules": rules}
+    study = factories.study(pools=many, **fields)
+    simulate(study, "--observers", "4", "--dprime", "1", "--dprime-of", "ada=2.5")
+    chosen = Response.objects.filter(answer="real").values_list("trial__pool", flat=True)
+    ties = Response.objects.filter(answer="tie").count()
+    shares = [list(chosen).count(pool.pk) / 400 for pool in many]
+    assert 0 < ties < 200
+    assert shares[0] < 0.35 < 0.55 < shares[1]
+
+
+@pytest.mark.parametrize("protocol", [Protocol.UNLIMITED, Protocol.PAIR, Protocol.SELECT])
+def test_simulated_observers_see_nearly_every_catch_image(many, protocol):
+    rules = Rules(catch_trials=50, grid=4)
+    study = factories.study(
+        pools=many, protocol=protocol, trials=50, practice_trials=0, rules=rules
+    )
+    simulate(study, "--observers", "4", "--dprime", "0")
+    caught = Response.objects.filter(trial__is_catch=True)
+    right = caught.filter(answer="fake").count()
+    assert caught.count() == 200
+    assert 188 <= right < 200
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from evalsite.catalog.models import Generator, Pool
 from evalsite.studies import services
-from evalsite.studies.forms import CONSENT
 from evalsite.studies.models import Block, Observer, Protocol, Study
+from evalsite.studies.words import CONSENT
 from scoring.staircase import WEIGHTED_UP_DOWN
 from tests import factories
 
@@ -29,6 +29,10 @@ def launch(client, logged_in):
             "practice_trials": 2,
             "seed": 0,
             "consent_text": CONSENT,
+            "exposures_s": [1, 5],
+            "staircase": "weighted",
+            "against": "real",
+            "grid": 4,
         }
         return client.post(reverse("launch"), asked | fields)
 
@@ -72,8 +76,8 @@ def test_real_images_cannot_stand_in_for_a_generator():
 
 @pytest.mark.parametrize("protocol", Protocol.values)
 def test_pools_too_small_are_refused_before_anyone_takes_part(launch, protocol):
-    data = factories.dataset()
-    enough = factories.pool(factories.generator(of=data), size=20)
+    data = factories.dataset(test=60)
+    enough = factories.pool(factories.generator(of=data), size=60)
     few = factories.pool(factories.generator(of=data), size=3)
     page = words(launch([enough, few], trials=14, protocol=protocol))
     assert "of a pool that has 3: ask for fewer trials or sample larger pools" in page
@@ -88,7 +92,7 @@ def test_a_real_pool_too_small_is_refused(launch):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("trials", 1),
+        ("trials", 0),
         ("trials", 1001),
         ("practice_trials", -1),
         ("protocol", "guess"),
@@ -209,7 +213,9 @@ def test_a_long_flash_study_has_the_blocks_of_hype(trials, blocks):
     pool = factories.pool(factories.generator(of=data), size=600)
     study = factories.study(pools=[pool], protocol=Protocol.FLASH, trials=trials)
     assert study.blocks_per_observer == blocks
-    assert sum(services._block_sizes(study)) == trials + study.practice_trials
+    observer = services.take_part(study)
+    sizes = [block.trials.count() for block in observer.blocks.all()]
+    assert (len(sizes), sum(sizes)) == (blocks + 1, trials + study.practice_trials)
 
 
 def test_only_the_start_of_a_staircase_is_planned():

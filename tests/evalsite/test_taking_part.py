@@ -22,7 +22,8 @@ def test_consent_is_asked_before_anything_else(short_study):
         assert visitor.get(page).url == short_study.public_path
     page = words(visitor.get("take_part"))
     assert "You may stop." in page
-    assert "<strong>6 images</strong>, after 2 to practise" in page
+    assert "<strong>6 images</strong>, one at a time" in page
+    assert "Before that there are 2 to practise" in page
     assert visitor.get("block").status_code == 404
     assert not Observer.objects.exists()
 
@@ -74,12 +75,12 @@ def test_a_block_is_asked_in_order_and_shrinks_as_it_is_answered(person):
         0,
         6,
     )
-    assert [trial["code"] for trial in block["trials"]] == codes[:2]
+    assert [screen["code"] for screen in block["screens"]] == codes[:2]
     for trial in person.observer.trials.in_order()[:3]:
         person.send(factories.answer(trial))
     block = person.block()
     assert (block["kind"], block["feedback"], block["answered"]) == ("main", False, 1)
-    assert [trial["code"] for trial in block["trials"]] == codes[3:]
+    assert [screen["code"] for screen in block["screens"]] == codes[3:]
     assert (block["masks"], block["image_px"], block["multiple"]) == (0, 8, 35)
 
 
@@ -89,7 +90,7 @@ def test_the_end_is_only_after_the_last_answer(person):
     assert reply["finished"] is False
     assert person.get("own_result").url == reverse("trials", args=[person.study.code])
     assert person.send(factories.answer(last)).json()["finished"] is True
-    assert person.block() == {"finished": True}
+    assert person.block() == {"finished": True, "qualified": True}
     assert person.get("trials").url == reverse("own_result", args=[person.study.code])
 
 
@@ -103,10 +104,10 @@ def test_the_own_result_counts_what_was_right_beside_the_others(short_study):
     real_right = sum(
         t.truth == "real" and t.position == 0 for t in factories.main_trials(me.observer)
     )
-    assert f"You were right {3 + real_right} times out of 6" in page
-    assert f"{3 - real_right} real image" in page
+    assert f"You were right about {3 + real_right} of 6 images" in page
+    assert f"You took {3 - real_right} real image" in page
     assert "You took 0 generated images for real" in page
-    assert "one of 1 other who finished" in page
+    assert "The dot is 1 other who finished this study" in page
 
 
 def test_an_answer_is_kept_with_how_it_was_shown(person):
@@ -116,6 +117,14 @@ def test_an_answer_is_kept_with_how_it_was_shown(person):
     kept = Response.objects.get()
     assert {name: getattr(kept, name) for name in details} == details
     assert (kept.flags, kept.rt_ms, kept.answer) == ("too_fast;focus_lost", 500.0, trial.truth)
+
+
+def test_a_browser_cannot_say_that_an_answer_does_not_count(person):
+    (trial,) = person.observer.trials.in_order()[:1]
+    flags = "catch;excluded_fast;tie;focus_lost"
+    assert person.send({**factories.answer(trial), "flags": flags}).status_code == 200
+    trial.refresh_from_db()
+    assert trial.response.flags == "focus_lost"
 
 
 def test_an_answer_sent_again_is_harmless_and_the_first_one_stands(person):
@@ -280,7 +289,7 @@ def test_feedback_is_given_in_practice_only(person):
     )
     reply = person.send(factories.answer(practice, right=False), factories.answer(main)).json()
     assert reply["feedback"] == {practice.code: False}
-    assert reply["next_exposure_ms"] == {}
+    assert (reply["next_exposure_ms"], reply["answers"]) == ({}, {})
 
 
 def test_a_flash_study_tells_after_every_answer():
@@ -306,7 +315,7 @@ def test_the_staircase_sets_the_next_exposure(flash):
     reply = flash.send(factories.answer(second, right=False)).json()
     assert reply["next_exposure_ms"] == {third.code: 520}
     assert exposures(flash)[:4] == [500, 490, 520, None]
-    asked = {trial["code"]: trial["exposure_ms"] for trial in flash.block()["trials"]}
+    asked = {screen["code"]: screen["exposure_ms"] for screen in flash.block()["screens"]}
     assert asked.get(third.code, 520) == 520
 
 

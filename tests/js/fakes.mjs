@@ -33,76 +33,98 @@ export class Pauses {
   }
 }
 
+const given = ({ answer, chosen }) => answer ?? chosen.join("+");
+
 /**
  * The server's side of the contract, with a 60 Hz of nothing.
- * @param {{kind, protocol?, feedback?, codes}[]} blocks
+ * @param {{kind, protocol?, screens: string[], …}[]} blocks a screen is the codes of its images, as
+ *   "a" or "a+b"; what else is said of a block replaces what the server would say
  */
 export class FakeServer {
   resultPath = "/s/abc/result/";
   answers = new Map();
   requests = [];
   failures = []; // thrown by the next requests, one each
-  rightAnswer = "real";
+  right = ["real"]; // right answers: of one image, or "a+b" of those that are to be chosen
+  fakes = []; // codes, told after the practice of a select study
+  timed = { flash: 500, limited: 1000 };
 
   constructor(blocks) {
-    this.blocks = blocks;
+    this.blocks = blocks.map(({ screens, ...about }) => ({
+      about,
+      screens: screens.map((codes) => ({ code: codes.split("+")[0], images: codes.split("+") })),
+    }));
     this.exposures = new Map();
-    for (const { protocol, kind, codes } of blocks) {
-      const known = kind === "practice" ? codes : codes.slice(0, 1);
-      if (protocol === "flash") known.forEach((code) => this.exposures.set(code, 500));
+    for (const { about, screens } of this.blocks) {
+      const isStepped = about.protocol === "flash" && about.kind === "main";
+      for (const { code } of isStepped ? screens.slice(0, 1) : screens) {
+        this.exposures.set(code, this.timed[about.protocol]);
+      }
     }
   }
 
   async block() {
     this.#failMaybe();
-    const left = ({ codes }) => codes.filter((code) => !this.answers.has(code));
+    const left = ({ screens }) => screens.filter(({ code }) => !this.answers.has(code));
     const position = this.blocks.findIndex((block) => left(block).length);
     if (position < 0) return { finished: true };
-    const { kind, protocol = "unlimited" } = this.blocks[position];
-    const main = this.blocks.filter((block) => block.kind === "main").flatMap(({ codes }) => codes);
-    const exposure = (code) => this.exposures.get(code) ?? null;
+    const { about } = this.blocks[position];
+    const main = this.blocks.flatMap((each) => (each.about.kind === "main" ? each.screens : []));
     return {
       finished: false,
       csrf: "token",
       block: position,
-      kind,
-      protocol,
-      feedback: this.#givesFeedback(this.blocks[position]),
+      protocol: "unlimited",
+      feedback: this.#givesFeedback(about),
       countdown_ms: 500,
-      masks: protocol === "flash" ? 4 : 0,
+      masks: about.protocol === "flash" ? 4 : 0,
       mask_ms: 30,
       image_px: 8,
       multiple: 10,
-      answered: main.filter((code) => this.answers.has(code)).length,
+      allow_ties: false,
+      against: "real",
+      answered: main.filter(({ code }) => this.answers.has(code)).length,
       total: main.length,
-      trials: left(this.blocks[position]).map((code) => ({ code, exposure_ms: exposure(code) })),
+      screens: left(this.blocks[position]).map((screen) => ({
+        ...screen,
+        exposure_ms: this.exposures.get(screen.code) ?? null,
+      })),
+      ...about,
     };
   }
 
   send = async (body) => {
     this.#failMaybe();
     this.requests.push(structuredClone(body));
-    const reply = { saved: [], unknown: [], refused: [], feedback: {}, next_exposure_ms: {} };
+    const told = { feedback: {}, answers: {}, next_exposure_ms: {} };
+    const reply = { saved: [], unknown: [], refused: [], ...told };
     for (const answer of body.answers) this.#record(answer, reply);
     return reply;
   };
 
   #record(answer, reply) {
     const code = answer.trial;
-    const block = this.blocks.find(({ codes }) => codes.includes(code));
+    const block = this.blocks.find(({ screens }) => screens.some((screen) => screen.code === code));
     if (!block) return reply.unknown.push(code);
     if (!this.answers.has(code)) this.answers.set(code, answer);
     reply.saved.push(code);
-    if (!this.#givesFeedback(block)) return null;
-    reply.feedback[code] = this.answers.get(code).answer === this.rightAnswer;
-    return this.#step(block, code, reply);
+    if (!this.#givesFeedback(block.about)) return null;
+    const isRight = this.right.includes(given(this.answers.get(code)));
+    reply.feedback[code] = answer.chosen?.length === 0 ? null : isRight;
+    const position = block.screens.findIndex((screen) => screen.code === code);
+    if (block.about.protocol === "select") this.#tellTruths(block.screens[position], reply);
+    return this.#step(block, position, reply);
   }
 
-  #step({ kind, codes }, code, reply) {
-    const next = codes[codes.indexOf(code) + 1];
-    if (kind !== "main" || !next) return;
-    this.exposures.set(next, this.exposures.get(code) + (reply.feedback[code] ? -10 : 30));
-    reply.next_exposure_ms[next] = this.exposures.get(next);
+  #tellTruths({ images }, reply) {
+    for (const code of images) reply.answers[code] = this.fakes.includes(code) ? "fake" : "real";
+  }
+
+  #step({ about, screens }, position, reply) {
+    const [{ code }, next] = screens.slice(position);
+    if (about.kind !== "main" || !next) return;
+    this.exposures.set(next.code, this.exposures.get(code) + (reply.feedback[code] ? -10 : 30));
+    reply.next_exposure_ms[next.code] = this.exposures.get(next.code);
   }
 
   #givesFeedback({ kind, protocol }) {
@@ -124,13 +146,14 @@ export class FakeView {
   fitted = [];
   presses = []; // presses to make instead of the usual one
 
-  constructor(clock, { answer = "real", rt_ms = 400 } = {}) {
-    Object.assign(this, { clock, answer, rt_ms });
+  constructor(clock, { choice = "real", rt_ms = 400 } = {}) {
+    Object.assign(this, { clock, choice, rt_ms });
   }
 
-  draw(picture) {
+  draw(pictures, part) {
     this.drawn_ms = this.clock.now_ms;
-    this.log.push(picture ? (picture.code ?? "mask") : "ground");
+    const names = pictures.map(({ address }) => nameOf(address));
+    this.log.push(names.length ? names.join("+") + (part ?? "") : "ground");
   }
 
   fit({ image_px }) {
@@ -138,13 +161,15 @@ export class FakeView {
   }
 
   async nextAnswer() {
-    const usual = { answer: this.answer, at_ms: this.drawn_ms + this.rt_ms };
+    const usual = { choice: this.choice, at_ms: this.drawn_ms + this.rt_ms };
     return this.presses.shift() ?? usual;
   }
 
   count = (digit) => this.log.push(digit);
-  ask = (question) => this.log.push(question);
-  tell = (isRight, truth) => this.log.push(`${isRight ? "right" : "wrong"}: ${truth}`);
+  look = () => this.log.push("look");
+  ask = ({ protocol }) => this.log.push(`${protocol}?`);
+  tell = ({ words, truths }) => this.log.push([words, ...truths].join(" "));
+  goOn = async () => void this.log.push("go on");
   hush = () => {};
   showLoading = () => this.log.push("loading");
   progress = (block, done, left) => this.log.push(`${done}+${left}`);
@@ -192,12 +217,17 @@ function sharedFrames(clock) {
 class FakeImages {
   prefetched = [];
 
-  prefetch = (codes, position = 0) => this.prefetched.push(codes[position]);
-  isReady = () => true;
-  ready = () => [picture("any")];
-  get = async (code) => picture(code);
+  prefetch = (screens, position = 0) => this.prefetched.push(screens[position]?.[0]);
+  areReady = () => true;
+  get = async (addresses) => addresses.map(picture);
 }
 
-export function picture(code, shade = 0) {
-  return { code, width: 8, height: 8, data: new Uint8ClampedArray(8 * 8 * 4).fill(shade) };
+export function picture(address) {
+  return { address };
+}
+
+/** "/i/a.png" is called a, and the masks after it a's. */
+function nameOf(address) {
+  const [, kind, code] = address.match(/^\/(\w)\/(.*)\.png$/);
+  return kind === "m" ? `${code}'s mask ` : code;
 }

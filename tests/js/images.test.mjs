@@ -4,59 +4,86 @@ import test from "node:test";
 import { Images } from "../../evalsite/static/trial/images.js";
 import { settle } from "./fakes.mjs";
 
-const CODES = Array.from({ length: 40 }, (_, index) => `t${index}`);
+const SCREENS = Array.from({ length: 40 }, (_, index) => [`/i/t${index}.png`]);
+const GRIDS = Array.from({ length: 4 }, (_, screen) =>
+  Array.from({ length: 16 }, (_, place) => `/i/g${screen}-${place}.png`),
+);
 
-function loading(load = async (code) => code) {
+function loading(load = async (address) => address) {
   const asked = [];
   const pauses_ms = [];
   const images = new Images({
-    load: (code) => { asked.push(code); return load(code); },
+    load: (address) => { asked.push(address); return load(address); },
     pause: async (ms) => void pauses_ms.push(ms),
   });
   return { images, asked, pauses_ms };
 }
 
-test("at least five images are decoded ahead of the trial", async () => {
+test("at least ten images are decoded ahead of the trial", async () => {
   const { images } = loading();
-  images.prefetch(CODES, 7);
+  images.prefetch(SCREENS, 7);
   await settle();
-  for (let ahead = 0; ahead <= 5; ahead += 1) assert.ok(images.isReady(CODES[7 + ahead]));
+  assert.ok(images.areReady(SCREENS.slice(7, 18).flat()));
+  assert.equal(images.areReady(SCREENS[30]), false);
+});
+
+test("of large grids the whole next one is decoded ahead, and no more", async () => {
+  const { images, asked } = loading();
+  images.prefetch(GRIDS, 1);
+  await settle();
+  assert.ok(images.areReady([...GRIDS[1], ...GRIDS[2]]));
+  assert.equal(asked.length, 32);
+});
+
+test("what is shown first is asked for first", () => {
+  const { images, asked } = loading();
+  images.prefetch(GRIDS, 2);
+  assert.deepEqual(asked.slice(0, 16), GRIDS[2]);
 });
 
 test("no image is fetched twice while it is near", async () => {
   const { images, asked } = loading();
-  for (let position = 0; position < CODES.length; position += 1) {
-    images.prefetch(CODES, position);
-    await images.get(CODES[position]);
+  for (let position = 0; position < SCREENS.length; position += 1) {
+    images.prefetch(SCREENS, position);
+    await images.get(SCREENS[position]);
   }
-  assert.deepEqual(asked, CODES);
+  assert.deepEqual(asked, SCREENS.flat());
 });
 
-test("images long past are forgotten, and a few are kept for the masks", async () => {
+test("images that are past are forgotten", async () => {
   const { images } = loading();
-  for (const position of CODES.keys()) images.prefetch(CODES, position);
+  for (const position of SCREENS.keys()) images.prefetch(SCREENS, position);
   await settle();
-  assert.equal(images.isReady(CODES[0]), false);
-  assert.deepEqual(images.ready(), CODES.slice(-6));
+  assert.deepEqual([...images.ready], SCREENS.at(-1));
+});
+
+test("the pictures of a screen come together, in its order", async () => {
+  const { images } = loading(async (address) => `picture of ${address}`);
+  assert.deepEqual(await images.get(["/i/b.png", "/i/a.png"]), [
+    "picture of /i/b.png",
+    "picture of /i/a.png",
+  ]);
 });
 
 test("an image is tried three times, then rejected, and may be asked for again", async () => {
   let failures = 3;
-  const load = async (code) => {
-    if (failures > 0) { failures -= 1; throw new Error("no image"); }
-    return code;
+  const load = async (address) => {
+    if (address === "/i/b.png" && failures > 0) { failures -= 1; throw new Error("no image"); }
+    return address;
   };
   const { images, asked, pauses_ms } = loading(load);
-  await assert.rejects(images.get("t0"), /no image/);
-  assert.equal(asked.length, 3);
+  const both = ["/i/a.png", "/i/b.png"];
+  await assert.rejects(images.get(both), /no image/);
+  assert.deepEqual(asked, ["/i/a.png", "/i/b.png", "/i/b.png", "/i/b.png"]);
   assert.deepEqual(pauses_ms, [500, 1500]);
-  assert.equal(images.isReady("t0"), false);
-  assert.equal(await images.get("t0"), "t0");
+  assert.equal(images.areReady(both), false);
+  assert.deepEqual(await images.get(both), both);
+  assert.equal(asked.length, 5);
 });
 
 test("an image that cannot be prefetched disturbs nobody before its turn", async () => {
   const { images } = loading(async () => { throw new Error("no image"); });
-  images.prefetch(CODES);
+  images.prefetch(SCREENS);
   await settle();
-  assert.deepEqual(images.ready(), []);
+  assert.equal(images.ready.size, 0);
 });

@@ -10,7 +10,7 @@ const CODES = Array.from({ length: 250 }, (_, index) => `t${index}`);
 const answerTo = (trial, answer = "real") => ({ trial, answer, rt_ms: 400, flags: "" });
 
 function sending({ storage = new MemoryStorage(), codes = CODES } = {}) {
-  const server = new FakeServer([{ kind: "main", codes }]);
+  const server = new FakeServer([{ kind: "main", screens: codes }]);
   const outbox = new Outbox({ storage, code: "abc" });
   const pauses = new Pauses();
   const reports = [];

@@ -13,8 +13,8 @@ NAMES = ("study", "observer", "block", "stimulus", "generator", "truth", "respon
 def shares(rows):
     """Each generator's weighted real trials."""
     columns = dict(zip(NAMES, zip(*rows, strict=True), strict=True))
-    counts = count(TrialTable.from_columns(columns))
-    return dict(zip(counts.generators, counts.totals().real_trials.tolist(), strict=True))
+    sums = count(TrialTable.from_columns(columns)).sums()
+    return dict(zip(sums.generators, sums.totals().real_trials.tolist(), strict=True))
 
 
 def real(stimulus, study="1", observer="ann", block="1"):
@@ -27,7 +27,7 @@ def fake(generator, stimulus, study="1", observer="ann", block="1"):
 
 def test_with_one_generator_the_error_rate_is_the_share_of_wrong_answers(crossed_study):
     table = crossed_study(0, observers=5, images=30, seen=20, observer_sd=0.1, image_sd=0.1)
-    rate = error_rate(count(table).totals())
+    rate = error_rate(count(table).sums().totals())
     assert rate[0] == pytest.approx(table.wrong.mean(), abs=1e-12)
 
 
@@ -47,14 +47,47 @@ def test_a_block_without_fakes_is_shared_by_the_observers_fakes():
     assert shares([fake("a", "a1"), *others, real("r1", block="9")]) == {"a": 1.0, "b": 0.0}
 
 
-def test_an_observer_without_fakes_is_shared_by_the_studys_fakes():
+def test_reals_of_an_observer_without_fakes_count_for_nobody():
     study = [fake("a", "a1"), fake("b", "b1", observer="bob")]
-    elsewhere = [fake("b", "b9", study="2")]
-    assert shares([*study, *elsewhere, real("r1", observer="eve")]) == {"a": 0.5, "b": 0.5}
+    assert shares([*study, real("r1", observer="eve")]) == {"a": 0.0, "b": 0.0}
 
 
-def test_a_study_without_fakes_counts_for_nobody():
+def test_reals_of_a_study_in_which_their_observer_saw_no_fakes_count_for_nobody():
     assert shares([fake("a", "a1"), real("r1", study="2")]) == {"a": 0.0}
+
+
+def test_sums_of_observers_add_up_to_the_sums_of_all(crossed_study):
+    table = crossed_study(0, observers=5, images=30, seen=20, observer_sd=0.1, image_sd=0.1)
+    whole = count(table).sums()
+    parts = [count(table.where(table.observer == name)).sums() for name in whole.observers]
+    assert (np.concatenate([part.by_observer for part in parts], axis=2) == whole.by_observer).all()
+    for name in ("real_trials", "real_pairs"):
+        assert (sum(getattr(part, name) for part in parts) == getattr(whole, name)).all()
+    images = {}
+    for part in parts:
+        for image, sums in zip(part.reals.names, part.reals.values[:, 0].T, strict=True):
+            images[image] = images.get(image, 0) + sums
+    assert tuple(sorted(images)) == whole.reals.names
+    assert (
+        whole.reals.values[:, 0] == np.array([images[name] for name in whole.reals.names]).T
+    ).all()
+
+
+def test_units_are_counted_where_they_were_shown():
+    rows = [fake("a", "a1"), fake("a", "a2"), fake("b", "b1", block="2"), real("r1"), real("r2")]
+    rows += [
+        fake("a", "a1", observer="bob"),
+        real("r1", observer="bob"),
+        real("r9", observer="eve"),
+    ]
+    columns = dict(zip(NAMES, zip(*rows, strict=True), strict=True))
+    sums = count(TrialTable.from_columns(columns)).sums()
+    assert sums.observers == ("ann", "bob", "eve")
+    assert sums.observer_counts().tolist() == [2, 1]
+    assert sums.image_counts().tolist() == [2, 1]
+    assert sums.real_image_counts().tolist() == [2, 0]
+    assert sums.real_trials.tolist() == [3, 0]
+    assert sums.reals.names == ("r1", "r2")
 
 
 def test_totals_are_weighted_by_the_shares():
@@ -68,7 +101,7 @@ def test_totals_are_weighted_by_the_shares():
     ]
     names = ("observer", "stimulus", "generator", "truth", "response")
     table = TrialTable.from_columns(dict(zip(names, zip(*rows, strict=True), strict=True)))
-    rates = error_rate(count(table).totals())
+    rates = error_rate(count(table).sums().totals())
     np.testing.assert_allclose(rates, [(1 + 2 / 3) / (2 + 2), (1 / 3) / (1 + 1)], rtol=1e-8)
 
 

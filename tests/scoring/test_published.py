@@ -1,42 +1,53 @@
-"""The published human error rates of Stein et al. 2023 follow from their per-observer results."""
+"""The published figures of Stein et al. 2023 follow from their per-observer results."""
 
-import csv
-from pathlib import Path
+import json
 
-import numpy as np
 import pytest
 
-from scoring.intervals import mean_over_observers
-
-FOLDER = Path(__file__).parents[1] / "data" / "dgm-eval"
-SETS = ("cifar10", "ffhq256", "imagenet256", "lsun256")
+from bench import published
 
 
-def rows_of(name):
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+@pytest.fixture(scope="module", name="rows")
+def rows_fixture():
+    return published.rows()
 
 
-@pytest.fixture(scope="module", name="means")
-def means_fixture():
-    rates = {}
-    for name in SETS:
-        for row in rows_of(name):
-            rates.setdefault((name, row["model"]), []).append(float(row["err_rt"]))
-    return {key: mean_over_observers(np.array(own), draws=1000) for key, own in rates.items()}
+def test_there_are_41_generators_and_1036_observers(rows):
+    assert len(rows) == 41
+    assert sum(row.mean.n_observers for row in rows) == 1036
 
 
-def test_there_are_41_generators_and_1036_observers(means):
-    assert len(means) == 41
-    assert sum(mean.n_observers for mean in means.values()) == 1036
+def test_39_generators_have_their_printed_error_rate(rows):
+    assert sum(row.reproduced for row in rows) == 39
+    assert all(row.mean.low < row.mean.value < row.mean.high for row in rows)
 
 
-def test_all_but_two_misprints_are_reproduced_to_the_printed_digits(means):
-    misprints = {}
-    for row in rows_of("table11_published"):
-        mean = means[row["dataset"], row["model_csv"]]
-        assert mean.standard_error == pytest.approx(float(row["human_sem"]), abs=0.005)
-        assert mean.low < mean.value < mean.high
-        if abs(mean.value - float(row["human_err"])) > 0.005 + 1e-9:
-            misprints[row["model_paper"]] = (float(row["human_err"]), round(mean.value, 4))
-    assert misprints == {"StyleGAN2-ada": (0.20, 0.2154), "InsGen": (0.25, 0.2552)}
+def test_all_have_their_printed_standard_error(rows):
+    errors = [row.mean.standard_error for row in rows]
+    assert errors == pytest.approx([row.printed_error for row in rows], abs=0.005)
+
+
+def test_the_other_two_are_misprints_that_the_numbers_of_right_answers_deny(rows):
+    misprints = {row.generator: row for row in rows if not row.reproduced}
+    assert {name: (row.printed, round(row.mean.value, 4)) for name, row in misprints.items()} == {
+        "StyleGAN2-ada": (0.20, 0.2154),
+        "InsGen": (0.25, 0.2552),
+    }
+    for row in misprints.values():
+        assert row.from_counts == pytest.approx(row.mean.value)
+        assert "right answers give the same mean" in row.why
+
+
+def test_people_agree_with_fd_on_dinov2_as_published(rows):
+    for name, figure in published.correlations(rows).items():
+        assert figure.value == pytest.approx(published.PUBLISHED_RHO[name], abs=0.005), name
+        assert figure.low < figure.value < figure.high
+
+
+def test_a_command_prints_what_is_reproduced(rows, capsys):
+    published.main(["--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["reproduced"], printed["of"]) == (39, 41)
+    assert printed["rows"][0]["mean"]["value"] == rows[0].mean.value
+    published.main([])
+    assert "39 of 41 generators are reproduced." in capsys.readouterr().out

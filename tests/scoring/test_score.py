@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from scoring.score import score
+from scoring.selection import between_fakes
 from scoring.simulate import draw_observers, simulate_response
 from scoring.table import COLUMNS, TrialTable
 
@@ -86,13 +87,6 @@ def test_rows_in_another_order_give_the_same_digits(ladder, scores):
     assert again == scores
 
 
-def test_names_matter_only_through_their_order(ladder, scores):
-    columns = {name: getattr(ladder, name) for name in COLUMNS}
-    columns["observer"] = [f"z{name}" for name in ladder.observer]
-    columns["stimulus"] = [f"z{name}" for name in ladder.stimulus]
-    assert score(TrialTable.from_columns(columns), draws=1000) == scores
-
-
 def test_another_seed_moves_the_interval_and_not_the_value(ladder, scores):
     one, other = scores.generators[0], score(ladder, draws=1000, seed=1).generators[0]
     assert other.error_rate.value == one.error_rate.value
@@ -148,9 +142,65 @@ def test_a_flash_study_has_thresholds_unless_there_is_no_staircase(table_of):
     assert score(table, draws=100, staircase=None).generators[0].threshold is None
 
 
+FLAGGED = ("observer", "stimulus", "generator", "truth", "response", "flags")
+
+
+def test_catch_trials_and_excluded_observers_are_left_out_and_counted(table_of):
+    rows = [(f"o{n % 5}", f"s{n}", "gan", "fake", "real", "") for n in range(20)]
+    rows += [(f"o{n}", f"c{n}", "catch", "fake", "real", "catch;too_fast") for n in range(5)]
+    rows += [
+        ("eve", f"e{n}", "gan", "fake", "fake", "excluded_fast;excluded_few") for n in range(3)
+    ]
+    rows += [("eve", "ec", "catch", "fake", "real", "catch;excluded_fast;excluded_few")]
+    rows += [("kim", "k1", "gan", "fake", "fake", "excluded_few")]
+    scores = score(table_of(rows, FLAGGED), draws=100)
+    assert [row.generator for row in scores.generators] == ["gan"]
+    assert scores.generators[0].error_rate.value == 1.0
+    assert (scores.n_trials, scores.n_observers) == (20, 5)
+    assert (scores.n_catch, scores.n_excluded_trials) == (6, 4)
+    assert scores.excluded == {"excluded_fast": 1, "excluded_few": 2}
+
+
+SCREENS = ("observer", "block", "screen", "stimulus", "generator", "truth", "response", "flags")
+
+
+def test_a_tie_is_neither_wrong_nor_skipped(table_of):
+    rows = [
+        ("ann", "1", "a", "r1", "", "real", "", "tie"),
+        ("ann", "1", "a", "f1", "gan", "fake", "", "tie"),
+    ]
+    rows += [
+        ("ann", "1", "b", "r2", "", "real", "real", ""),
+        ("ann", "1", "b", "f2", "gan", "fake", "fake", ""),
+    ]
+    for skipped in ("out", "wrong"):
+        scores = score(table_of(rows, SCREENS), draws=100, skipped=skipped)
+        assert scores.generators[0].error_rate.value == 0.0
+        assert (scores.n_trials, scores.n_skipped) == (2, 0)
+
+
+def test_screens_of_two_fakes_do_not_enter_error_rates(table_of):
+    two = [
+        ("ann", "1", "a", "f1", "gan", "fake", "real", ""),
+        ("ann", "1", "a", "f2", "vae", "fake", "fake", ""),
+    ]
+    with_a_real = [
+        ("ann", "2", "b", "f3", "gan", "fake", "fake", ""),
+        ("ann", "2", "b", "r1", "", "real", "real", ""),
+    ]
+    grid = [("ann", "3", "g", f"g{n}", "gan", "fake", "fake", "") for n in range(3)]
+    alone = [("ann", "4", "", f"x{n}", "gan", "fake", "fake", "") for n in range(2)]
+    table = table_of([*two, *with_a_real, *grid, *alone], SCREENS)
+    assert between_fakes(table).tolist() == [True, True] + [False] * 7
+    scores = score(table, draws=100)
+    assert [(row.generator, row.n_trials) for row in scores.generators] == [("gan", 6)]
+    assert scores.generators[0].error_rate.value == 0.0
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
+        ({"seed": -1}, "seed must not be negative, got -1"),
         ({"draws": 0}, "an interval needs at least 100 draws, got 0"),
         ({"confidence": 95}, "confidence must be between 0 and 1, got 95"),
         ({"skipped": "right"}, "skipped must be 'out' or 'wrong', got 'right'"),

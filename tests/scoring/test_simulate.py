@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from scoring.simulate import SimulatedObserver, draw_observers, image_effect, simulate_response
+from scoring.simulate import (
+    SimulatedObserver,
+    draw_observers,
+    image_effect,
+    simulate_pair,
+    simulate_response,
+)
 
 
 def said_fake(observer, truth, trials=20_000, **options):
@@ -17,6 +23,41 @@ def test_hits_and_false_alarms_are_those_of_signal_detection():
     observer = SimulatedObserver(dprime=2.0, bias=0.5)
     assert said_fake(observer, "fake") == pytest.approx(0.6915, abs=0.01)
     assert said_fake(observer, "real") == pytest.approx(0.0668, abs=0.01)
+
+
+def choices(observer, trials=20_000, **options):
+    """How often the first, the second, and neither image was chosen."""
+    rng = np.random.default_rng(0)
+    made = [simulate_pair(observer, rng=rng, **options).choice for _ in range(trials)]
+    return [made.count(choice) / trials for choice in ("first", "second", "tie")]
+
+
+def test_of_two_images_the_real_one_is_chosen_as_signal_detection_says():
+    # Φ(1.5 / √2) = 0.8556, whatever the criterion
+    observer = SimulatedObserver(dprime=1.5, bias=1.0)
+    assert choices(observer, truths=("real", "fake"))[0] == pytest.approx(0.8556, abs=0.01)
+    assert choices(observer, truths=("fake", "real"))[1] == pytest.approx(0.8556, abs=0.01)
+
+
+def test_of_two_fakes_the_more_convincing_one_is_chosen():
+    # Φ((0.8 - 0.1) / √2) = 0.6897
+    observer = SimulatedObserver(dprime=1.5)
+    both = choices(observer, truths=("fake", "fake"), image_effects=(0.8, 0.1))
+    assert both == pytest.approx([0.6897, 0.3103, 0], abs=0.01)
+
+
+def test_two_images_that_differ_little_cannot_be_told():
+    # of alike images, |N(0, 2)| < 0.5 in 2 Φ(0.5 / √2) - 1 = 0.2763
+    observer = SimulatedObserver(dprime=1.5)
+    both = choices(observer, truths=("fake", "fake"), tie_within=0.5)
+    assert both == pytest.approx([0.3619, 0.3619, 0.2763], abs=0.01)
+
+
+def test_a_short_exposure_makes_pairs_harder():
+    # d′ (1 - exp(-1)) = 1.264, Φ(1.264 / √2) = 0.8143
+    observer = SimulatedObserver(dprime=2.0, tau_ms=100)
+    right = choices(observer, truths=("real", "fake"), exposure_ms=100)[0]
+    assert right == pytest.approx(0.8143, abs=0.01)
 
 
 def test_a_convincing_image_is_called_fake_less_often():
@@ -76,6 +117,21 @@ def test_an_images_effect_is_fixed_by_its_id_and_the_seed():
                 SimulatedObserver(1), truth="fakes", rng=np.random.default_rng(0)
             ),
             "truth must be real or fake, got 'fakes'",
+        ),
+        (
+            lambda: simulate_pair(
+                SimulatedObserver(1), truths=("real", ""), rng=np.random.default_rng(0)
+            ),
+            "truth must be real or fake, got ''",
+        ),
+        (
+            lambda: simulate_pair(
+                SimulatedObserver(1),
+                truths=("real", "fake"),
+                tie_within=-1,
+                rng=np.random.default_rng(0),
+            ),
+            "tie_within must not be below 0, got -1",
         ),
     ],
 )

@@ -1,10 +1,19 @@
 """A trial table is read whole or refused with every bad row named."""
 
+import csv
 import io
 
 import numpy as np
 import pytest
 
+from scoring.dictionary import (
+    DATA_DICTIONARY,
+    FLAGS,
+    NUMERIC,
+    dictionary_csv,
+    dictionary_markdown,
+)
+from scoring.files import read_trials
 from scoring.rules import BadTable
 from scoring.table import COLUMNS, TrialTable, read_csv, write_csv
 
@@ -58,13 +67,13 @@ def test_the_same_table_is_read_from_any_dialect(text):
 def test_a_byte_order_mark_in_a_file_is_no_part_of_the_first_name(tmp_path):
     path = tmp_path / "trials.csv"
     path.write_bytes(("\ufeff" + HEADER + GOOD).encode())
-    assert len(read_csv(path)) == 2
+    assert len(read_trials(path)) == 2
 
 
 def test_what_is_written_is_read_back(tmp_path):
     texts = {
-        name: ["=2+2", "line\nbreak", "'+quoted", "a,b;c", 'say "x"']
-        for name in ("study", "observer", "block", "flags", "answered_at")
+        name: ["=2+2", "line\rbreak\n.", "'+quoted", "a,b;c", 'say "x"']
+        for name in ("study", "observer", "block", "flags", "answered_at", "screen")
     }
     numbers = {
         name: [0.1, None, 3.0, 1e-7, 812.25]
@@ -80,7 +89,7 @@ def test_what_is_written_is_read_back(tmp_path):
     path = tmp_path / "trials.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         write_csv(table, file)
-    back = read_csv(path)
+    back = read_trials(path)
     for name in COLUMNS:
         np.testing.assert_array_equal(getattr(back, name), getattr(table, name), err_msg=name)
 
@@ -108,6 +117,7 @@ def test_no_written_text_can_become_a_formula():
         ("bob,s2,gan,fake,real,1", "line 4: stimulus 's2' is gan here but real on line 3"),
         (",s3,gan,fake,real,1", "line 4: observer is empty"),
         ("ann,,gan,fake,real,1", "line 4: stimulus is empty"),
+        ("ann\0,s3,gan,fake,real,1", "line 4: observer holds a NUL character"),
         ("ann,s3,gan,fake,real", "line 4: has 5 fields, the header has 6"),
         ("ann,s3,gan,fake,real,1,2", "line 4: has 7 fields, the header has 6"),
         ('ann,"s3,gan,fake,real,1', "line 4: not CSV: unexpected end of data"),
@@ -158,14 +168,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path):
     path = tmp_path / "trials.csv"
     path.write_bytes((HEADER + "ann\xe9,s1,gan,fake,real,1\n").encode("latin-1"))
     with pytest.raises(BadTable, match=r"not UTF-8 \(byte 0xe9\); save it as CSV in UTF-8"):
-        read_csv(path)
-
-
-def test_parquet_is_refused_with_what_to_do_instead(tmp_path):
-    path = tmp_path / "trials.parquet"
-    path.write_bytes(b"PAR1\x15\x04")
-    with pytest.raises(BadTable, match="Parquet file, which is not read; save the table as CSV"):
-        read_csv(path)
+        read_trials(path)
 
 
 def test_an_image_may_be_judged_by_two_observers_and_in_two_studies():
@@ -190,3 +193,52 @@ def test_skipped_and_flagged_trials_are_known(table_of):
     table = table_of(rows, ("observer", "stimulus", "truth", "response", "flags"))
     assert table.answered.tolist() == [False, True]
     assert table.flagged.tolist() == [True, False]
+
+
+def test_a_screen_is_of_one_block(table_of):
+    rows = [("ann", "1", "s1", "7"), ("ann", "2", "s2", "7"), ("bob", "2", "s3", "7")]
+    columns = [(*row, "fake", "real") for row in rows]
+    names = ("observer", "block", "stimulus", "screen", "truth", "response")
+    reason = "row 2: screen '7' of observer 'ann' is in block '2' here but '1' on row 1"
+    with pytest.raises(BadTable, match=reason):
+        table_of(columns, names)
+
+
+def test_images_of_one_screen_were_shown_together_and_others_alone(table_of):
+    rows = [("ann", "7"), ("bob", "7"), ("ann", ""), ("ann", "7"), ("ann", "8"), ("ann", "")]
+    names = ("observer", "screen", "stimulus", "truth", "response")
+    table = table_of([(*row, f"s{n}", "fake", "real") for n, row in enumerate(rows)], names)
+    same = np.equal.outer(table.screens, table.screens)
+    assert np.argwhere(np.triu(same, 1)).tolist() == [[0, 3]]
+
+
+def test_flags_are_known_by_their_words(table_of):
+    flags = ["catch", "tie; too_fast", "catchy;ties", "excluded_few;focus_lost", ""]
+    rows = [("ann", f"s{n}", "fake", "", flag) for n, flag in enumerate(flags)]
+    table = table_of(rows, ("observer", "stimulus", "truth", "response", "flags"))
+    assert table.catch.tolist() == [True, False, False, False, False]
+    assert table.tied.tolist() == [False, True, False, False, False]
+    assert table.excluded.tolist() == [False, False, False, True, False]
+
+
+def test_tables_are_joined_by_the_rules_of_one(table_of):
+    names = ("study", "observer", "stimulus", "truth", "response")
+    first = table_of([("1", "ann", "s1", "fake", "real")], names)
+    second = table_of([("2", "ann", "s1", "real", "real")], names)
+    assert TrialTable.joined([first, second]).truth.tolist() == ["fake", "real"]
+    with pytest.raises(BadTable, match="row 2: observer 'ann' already has stimulus 's1' on row 1"):
+        TrialTable.joined([first, first])
+
+
+def test_the_dictionary_names_every_column_in_its_place():
+    assert tuple(column.name for column in DATA_DICTIONARY) == COLUMNS
+    kinds = {name: "number" if name in NUMERIC else "text" for name in COLUMNS}
+    assert {column.name: column.type for column in DATA_DICTIONARY} == kinds
+
+
+def test_the_dictionary_is_a_table_of_its_own():
+    rows = list(csv.reader(io.StringIO(dictionary_csv())))
+    assert [row[0] for row in rows] == ["name", *COLUMNS]
+    assert {len(row) for row in rows} == {6}
+    assert dictionary_markdown().count("\n") == len(rows) + 1
+    assert all(word in dictionary_csv() for word in FLAGS)

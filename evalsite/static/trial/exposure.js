@@ -46,7 +46,7 @@ async function hold(nextFrame, frame_ms, onset_ms, ms) {
   return { onset_ms, shown_ms, frames_shown, frames_dropped };
 }
 
-/** Whether an exposure missed what was asked for by a frame or more. */
-export function isOffByFrame(requested_ms, shown_ms, frame_ms) {
-  return Math.abs(shown_ms - requested_ms) >= frame_ms - JITTER_MS;
+/** Whether an exposure missed what was asked for by more than half a frame. */
+export function isExposureOff(requested_ms, shown_ms, frame_ms) {
+  return Math.abs(shown_ms - requested_ms) > frame_ms / 2 + JITTER_MS;
 }

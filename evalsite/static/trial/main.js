@@ -6,8 +6,10 @@ import { Server } from "./network.js";
 import { Outbox, Sender } from "./outbox.js";
 import { run } from "./runner.js";
 import { storageOrMemory } from "./storage.js";
+import { takeOver } from "./tabs.js";
 import { View } from "./view.js";
 
+const BEAT_MS = 1000;
 const { code } = document.body.dataset;
 
 const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -28,23 +30,17 @@ function pause(ms) {
   });
 }
 
-/** The pixels of a trial's image, decoded. */
-async function load(trial) {
-  const response = await fetch(`/i/${trial}.png`);
-  if (!response.ok) throw new Error(`the image of trial ${trial} came with ${response.status}`);
-  const bitmap = await createImageBitmap(await response.blob());
-  const canvas = document.createElement("canvas");
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+/** The picture at an address, decoded. */
+async function load(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address} came with ${response.status}`);
+  return createImageBitmap(await response.blob());
 }
 
 const session = storageOrMemory(() => sessionStorage);
 const view = new View({ document, window, session, code });
 const fail = (error) => view.problem(error);
-const attention = new Attention({ document, window });
+const attention = new Attention({ document, window, now: Date.now });
 const server = new Server({ fetch: (...request) => fetch(...request), code });
 const sender = new Sender({
   outbox: new Outbox({ storage: storageOrMemory(() => localStorage), code }),
@@ -61,9 +57,11 @@ document.getElementById("stop").addEventListener("click", (event) => {
   leaving.showModal();
 });
 addEventListener("pagehide", () => sender.flush());
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // out of date
 document.addEventListener("visibilitychange", () => document.hidden && sender.flush());
+setInterval(() => attention.beat(), BEAT_MS);
 
-run({
+const parts = {
   server,
   sender,
   images: new Images({ load, pause }),
@@ -74,4 +72,7 @@ run({
   wait,
   online,
   leave: () => location.replace(server.resultPath),
-}).catch(fail);
+};
+takeOver({ locks: navigator.locks, name: `uncanny-${code}`, lost: () => view.moved() })
+  .then(() => run(parts))
+  .catch(fail);

@@ -72,7 +72,7 @@ export class Sender {
    */
   constructor({ outbox, send, pause, report, fail }) {
     Object.assign(this, { outbox, send, pause, report, fail });
-    this.heard = { feedback: {}, next_exposure_ms: {} };
+    this.heard = { feedback: {}, answers: {}, next_exposure_ms: {} };
     this.screen = null; // what is to be told of the screen with the next request
   }
 
@@ -133,11 +133,10 @@ export class Sender {
     if (this.screen === body.screen) this.screen = null;
   }
 
-  #settle({ saved, unknown, refused, feedback, next_exposure_ms }) {
+  #settle({ saved, unknown, refused, ...told }) {
     if (unknown.length) console.warn("The server knows no such trials:", unknown);
     if (refused.length) console.warn("The server cannot read these answers:", refused);
     this.outbox.drop([...saved, ...unknown, ...refused.map(({ answer }) => answer.trial)]);
-    Object.assign(this.heard.feedback, feedback);
-    Object.assign(this.heard.next_exposure_ms, next_exposure_ms);
+    for (const [about, news] of Object.entries(this.heard)) Object.assign(news, told[about]);
   }
 }

@@ -1,12 +1,12 @@
-/** Takes an observer through a study: block after block, trial after trial, to the result. */
+/** Takes an observer through a study: block after block, screen after screen, to the result. */
 
 import { IMAGE_FAILED, SENDING, cardFor } from "./cards.js";
-import { isOffByFrame, measureFrameMs, play } from "./exposure.js";
-import { makeMasks } from "./masks.js";
+import { isExposureOff, measureFrameMs, play } from "./exposure.js";
 import { insist } from "./network.js";
+import { addressesOf, answerTo, isTimed, layoutOf, verdictOn } from "./protocols.js";
 
 const COUNTDOWN = [3, 2, 1];
-const FEEDBACK_MS = 700;
+const FEEDBACK_MS = { single: 700, pair: 1200 }; // a grid is looked at as long as one likes
 const TOO_FAST_MS = 100;
 
 /**
@@ -59,20 +59,20 @@ class Runner {
   }
 
   async #runBlock(block, before) {
-    const trials = block.trials.filter(({ code }) => !this.outbox.has(code));
-    this.codes = trials.map(({ code }) => code);
-    this.images.prefetch(this.codes);
+    const screens = block.screens.filter(({ code }) => !this.outbox.has(code));
+    this.addresses = screens.map((screen) => addressesOf(block, screen));
+    this.images.prefetch(this.addresses);
     this.view.fit(block);
-    this.#progress(block, trials.length);
-    if (trials.length) await this.#introduce(block, before, answered(block, trials.length));
-    for (const [position, trial] of trials.entries()) {
-      this.#progress(block, trials.length - position);
-      const exposure_ms = trial.exposure_ms ?? this.sender.heard.next_exposure_ms[trial.code];
-      if (block.protocol === "flash" && !exposure_ms) {
+    this.#progress(block, screens.length);
+    if (screens.length) await this.#introduce(block, before, answered(block, screens.length));
+    for (const [position, screen] of screens.entries()) {
+      this.#progress(block, screens.length - position);
+      const exposure_ms = screen.exposure_ms ?? this.sender.heard.next_exposure_ms[screen.code];
+      if (isTimed(block) && !exposure_ms) {
         if (position) return; // asked for again with the block
-        throw new Error(`a flash needs an exposure, got none for trial ${trial.code}`);
+        throw new Error(`${block.protocol} needs an exposure, got none for trial ${screen.code}`);
       }
-      await this.#runTrial(block, { ...trial, exposure_ms, position });
+      await this.#runScreen(block, { ...screen, exposure_ms }, position);
     }
     this.#progress(block, 0);
     if (block.kind === "main") this.view.showCard(SENDING);
@@ -88,7 +88,7 @@ class Runner {
     if (card) await this.view.showCard(card);
     this.view.hideCard();
     const measured = this.#measureScreen();
-    if (block.protocol === "flash") await measured;
+    if (isTimed(block)) await measured;
   }
 
   async #measureScreen() {
@@ -100,29 +100,30 @@ class Runner {
     return rounded(1000 / this.#frame_ms);
   }
 
-  async #runTrial(block, trial) {
-    const picture = await this.#picture(trial.code);
-    this.images.prefetch(this.codes, trial.position);
+  async #runScreen(block, screen, position) {
+    const pictures = await this.#pictures(this.addresses[position]);
+    this.images.prefetch(this.addresses, position);
     await this.view.uncovered();
     this.attention.begin();
-    const shown = await (block.protocol === "flash"
-      ? this.#flash(block, trial, picture)
-      : this.#show(picture));
-    const { answer, at_ms } = await this.#answerAfter(shown.onset_ms);
+    const shown = await (isTimed(block)
+      ? this.#expose(block, screen, pictures)
+      : this.#show(pictures));
+    this.view.ask(block);
+    const { choice, at_ms } = await this.#answerAfter(shown.onset_ms);
     const rt_ms = at_ms - shown.onset_ms;
-    const kept = { trial: trial.code, answer, rt_ms: rounded(rt_ms), ...shown.record };
+    const kept = { ...answerTo(screen, choice), rt_ms: rounded(rt_ms), ...shown.record };
     if (this.#frame_ms) kept.refresh_hz = this.#refreshHz();
     kept.flags = this.#flags(rt_ms, shown).join(";");
-    if (block.feedback) await this.#confirm(kept);
+    if (block.feedback) await this.#confirm(block, screen, kept);
     else this.sender.keep(kept);
   }
 
-  /** The trial's picture, however often it must be asked for. */
-  async #picture(code) {
-    if (!this.images.isReady(code)) this.view.showLoading();
+  /** The pictures of a screen, however often they must be asked for. */
+  async #pictures(addresses) {
+    if (!this.images.areReady(addresses)) this.view.showLoading();
     for (;;) {
       try {
-        return await this.images.get(code);
+        return await this.images.get(addresses);
       } catch {
         await Promise.race([this.view.showCard(IMAGE_FAILED), this.online()]);
         this.view.hideCard();
@@ -131,33 +132,34 @@ class Runner {
     }
   }
 
-  /** Show a picture until it is answered. */
-  async #show(picture) {
+  /** Show pictures until they are judged. */
+  async #show(pictures) {
     const onset_ms = await this.nextFrame();
-    this.view.draw(picture);
-    this.view.ask("Is this image real?");
+    this.view.draw(pictures);
     return { onset_ms, record: {}, isOff: false };
   }
 
-  /** Countdown, picture, masks, question. */
-  async #flash(block, { exposure_ms }, picture) {
-    const masks = makeMasks(this.images.ready(), block.masks);
-    const draw = (image) => () => this.view.draw(image);
-    const countdown = COUNTDOWN.map((digit) => ({
-      ms: block.countdown_ms,
-      draw: () => this.view.count(digit),
+  /** Show a picture for a set time, and what belongs before and after it. */
+  async #expose(block, { exposure_ms }, [picture, masks]) {
+    const lead = this.#lead(block);
+    const cover = Array.from({ length: masks ? block.masks : 0 }, (_, part) => ({
+      ms: block.mask_ms,
+      draw: () => this.view.draw([masks], part),
     }));
-    const steps = [
-      ...countdown,
-      { ms: exposure_ms, draw: draw(picture) },
-      ...masks.map((mask) => ({ ms: block.mask_ms, draw: draw(mask) })),
-      { ms: 0, draw: draw(null) },
-    ];
-    const shown = (await play(this.nextFrame, this.#frame_ms, steps))[countdown.length];
-    this.view.ask("Was it real?");
+    const stimulus = { ms: exposure_ms, draw: () => this.view.draw([picture]) };
+    const bare = { ms: 0, draw: () => this.view.draw([]) };
+    const steps = [...lead, stimulus, ...cover, bare];
+    const shown = (await play(this.nextFrame, this.#frame_ms, steps))[lead.length];
     const { onset_ms, shown_ms, frames_shown, frames_dropped } = shown;
     const record = { shown_ms: rounded(shown_ms), frames_shown, frames_dropped };
-    return { onset_ms, record, isOff: isOffByFrame(exposure_ms, shown_ms, this.#frame_ms) };
+    return { onset_ms, record, isOff: isExposureOff(exposure_ms, shown_ms, this.#frame_ms) };
+  }
+
+  /** What comes before the image: in a flash 3, 2, 1, otherwise one still moment. */
+  #lead({ protocol, countdown_ms }) {
+    const look = { ms: countdown_ms, draw: () => this.view.look() };
+    if (protocol !== "flash") return [look];
+    return COUNTDOWN.map((digit) => ({ ms: countdown_ms, draw: () => this.view.count(digit) }));
   }
 
   /** The next answer; what was pressed before the onset answers nothing. */
@@ -171,27 +173,26 @@ class Runner {
   #flags(rt_ms, { isOff }) {
     return [
       rt_ms < TOO_FAST_MS && "too_fast",
-      isOff && "off_by_frame",
+      isOff && "exposure_off",
       this.attention.wasLost && "focus_lost",
     ].filter(Boolean);
   }
 
   /** Have an answer confirmed, and tell the observer whether it was right. */
-  async #confirm(kept) {
+  async #confirm(block, screen, kept) {
     this.view.hush();
-    const { feedback } = await this.sender.confirm(kept);
-    const isRight = feedback[kept.trial];
-    if (isRight === undefined) return;
-    const other = kept.answer === "real" ? "fake" : "real";
-    this.view.tell(isRight, isRight ? kept.answer : other);
-    await this.wait(FEEDBACK_MS);
+    const verdict = verdictOn(block, screen, kept, await this.sender.confirm(kept));
+    if (!verdict) return;
+    this.view.tell(verdict);
+    const layout = layoutOf(block);
+    await (layout === "select" ? this.view.goOn() : this.wait(FEEDBACK_MS[layout]));
     this.view.hush();
   }
 }
 
-/** How many of the questions that count are answered, with so many left in the block. */
+/** How many of the screens that count are answered, with so many left in the block. */
 function answered(block, left) {
-  return block.answered + (block.kind === "main" ? block.trials.length - left : 0);
+  return block.answered + (block.kind === "main" ? block.screens.length - left : 0);
 }
 
 function rounded(number) {

@@ -96,6 +96,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='study',
+            name='report_due',
+            field=models.BooleanField(default=False, editable=False),
+        ),
+        migrations.AddField(
+            model_name='study',
             name='return_url',
             field=models.URLField(blank=True, help_text='where observers go at the end', max_length=300),
         ),

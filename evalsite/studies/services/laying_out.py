@@ -1,0 +1,52 @@
+"""From a study's rules to what each observer is shown: blocks, images, exposures, masks."""
+
+from collections.abc import Sequence
+
+from evalsite.catalog.models import Pool
+from evalsite.studies import planning
+from evalsite.studies.models import Protocol, Study
+from evalsite.studies.services.errors import Refused
+from scoring.staircase import RULES, UpDown
+
+MASKS, MASK_MS, COUNTDOWN_MS = 4, 30, 500
+
+
+def staircase_of(study: Study) -> UpDown | None:
+    """The rule that sets a flash study's exposures one by one; None where they are planned."""
+    rule = RULES[study.rules.staircase] if study.is_flash else None
+    return rule if isinstance(rule, UpDown) else None
+
+
+def layout_of(study: Study) -> planning.Layout:
+    rules = study.rules
+    blocks = planning.shares(study.trials_per_observer, study.blocks_per_observer, turn=0)
+    return planning.Layout(
+        protocol=study.protocol,
+        practice=study.practice_trials,
+        blocks=tuple(blocks.tolist()),
+        grid=rules.grid,
+        against=rules.against if study.protocol == Protocol.PAIR else "real",
+        catch_trials=rules.catch_trials,
+        exposures_ms=rules.exposures_ms,
+    )
+
+
+def require_enough_images(study: Study, pools: Sequence[Pool]) -> None:
+    """Refuse a study of which some observer would need more images than a pool has."""
+    try:
+        planning.require_enough(*_sizes(study, pools), layout_of(study))
+    except planning.TooFewImages as error:
+        raise Refused(f"{error}: ask for fewer trials or sample larger pools") from error
+
+
+def plan(study: Study, pools: Sequence[Pool], *, turn: int) -> list[list[planning.Screen]]:
+    """The screens of one observer's blocks."""
+    real, fakes = _sizes(study, pools)
+    return planning.plan(real, fakes, layout_of(study), turn=turn, seed=study.seed)
+
+
+def _sizes(
+    study: Study, pools: Sequence[Pool]
+) -> tuple[planning.PoolSize, list[planning.PoolSize]]:
+    real = planning.PoolSize(study.real_pool.pk, study.real_pool.count)
+    return real, [planning.PoolSize(pool.pk, pool.count) for pool in pools]

@@ -6,7 +6,7 @@ between the frames to which drawing and clearing belong; the compositor's is rea
 screen's is what a display refreshed in step with it would have shown (`bench.compositor`). An exposure is
 off if it misses what was asked for by more than half a frame (and 1 ms for the clock): another number of
 frames was shown. jsPsych comes from npm, in the versions below, into a cache folder; without npm only
-this site is timed. All of it takes about ten minutes, longer where the machine has other work to do.
+this site is timed. All of it takes ten minutes, and up to half an hour where the machine has other work.
 """
 
 import argparse
@@ -19,9 +19,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,7 +42,8 @@ TRIALS = 100
 GAPS_MS = (80, 160)
 IMAGES, IMAGE_PX = 8, 256
 TURNS = 20
-PATIENCE_S = 10
+PATIENCE_S = 30
+IDLE = 0.5
 JITTER_MS = 1
 SEED = 1
 CONDITIONS = ("idle", "loaded")
@@ -135,7 +137,8 @@ def measure(
 ) -> dict[str, Any]:
     """Time this site and, if it can be had, jsPsych, idle and loaded; `count` trials a duration.
 
-    Before each turn that is to be idle, a machine at work is waited for up to `patience_s`.
+    For each idle turn a machine with other work is waited for, and a turn that it disturbed is taken
+    again, for up to `patience_s`.
     """
     trials = trials_of(DURATIONS_MS, count, SEED)
     jspsych, absence = _jspsych_or_why_not() if with_jspsych else (None, "not asked for")
@@ -165,14 +168,27 @@ def _take_turns(
 ) -> dict[str, Shown]:
     """Each tool's exposures of all trials, in turns: what else the machine does falls on all of them."""
     parts: dict[str, list[Shown]] = {tool: [] for tool in pages}
-    is_loaded = condition == "loaded"
     turns = min(TURNS, len(trials))
     for turn in range(turns):
         _say(f"{condition}: turn {turn + 1} of {turns}")
         for tool, page in pages.items():
-            await_quiet(0 if is_loaded else patience_s)
-            parts[tool].append(_show(browser, page, trials[turn::turns], is_loaded))
+            if condition == "loaded":
+                with busy_cores():
+                    shown = _show(browser, page, trials[turn::turns], is_loaded=True)
+            else:
+                shown = _show_idle(browser, page, trials[turn::turns], patience_s)
+            parts[tool].append(shown)
     return {tool: _joined(shown) for tool, shown in parts.items()}
+
+
+def _show_idle(browser: Browser, page: str, trials: Sequence[Trial], patience_s: float) -> Shown:
+    """Shown while the cores were idle more than not; or as it went when patience was at its end."""
+    end_s = time.monotonic() + patience_s
+    while True:
+        await_quiet(end_s - time.monotonic())
+        shown = _show(browser, page, trials, is_loaded=False)
+        if (shown.busy or 0) <= IDLE or time.monotonic() > end_s:
+            return shown
 
 
 def _joined(parts: Sequence[Shown]) -> Shown:
@@ -180,12 +196,12 @@ def _joined(parts: Sequence[Shown]) -> Shown:
     clocks = {clock: dict(ChainMap(*(getattr(part, clock) for part in parts))) for clock in CLOCKS}
     return Shown(
         frame_ms=statistics.median(part.frame_ms for part in parts),
-        busy=statistics.fmean(known) if known else None,
+        busy=round(statistics.fmean(known), 3) if known else None,
         **clocks,
     )
 
 
-def _show(browser: Browser, address: str, trials: Sequence[Trial], is_loaded: bool) -> Shown:
+def _show(browser: Browser, address: str, trials: Sequence[Trial], *, is_loaded: bool) -> Shown:
     plan = {
         "images": [f"/images/{number}.png" for number in range(IMAGES)],
         "trials": [asdict(trial) for trial in trials],
@@ -194,7 +210,7 @@ def _show(browser: Browser, address: str, trials: Sequence[Trial], is_loaded: bo
     page = browser.new_page()
     page.goto(address)
     browser.start_tracing(page=page, categories=[*CATEGORIES])
-    with busy_cores() if is_loaded else nullcontext(), watched() as busy:
+    with watched() as busy:
         seen = page.evaluate("plan => globalThis.run(plan)", plan)
     events = json.loads(browser.stop_tracing())["traceEvents"]
     page.close()

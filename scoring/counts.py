@@ -90,7 +90,7 @@ class Sums:
 
     def observer_counts(self) -> Whole:
         """(G,) observers who judged images of each generator."""
-        return np.count_nonzero(self.by_observer[0], axis=1)
+        return np.asarray(np.count_nonzero(self.by_observer[0], axis=1))
 
     def image_counts(self) -> Whole:
         """(G,) images shown of each generator."""
@@ -98,7 +98,7 @@ class Sums:
 
     def real_image_counts(self) -> Whole:
         """(G,) real images that count for each generator, however little."""
-        return np.count_nonzero(self.reals.values[0], axis=1)
+        return np.asarray(np.count_nonzero(self.reals.values[0], axis=1))
 
 
 @dataclass(frozen=True)

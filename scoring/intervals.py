@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from scoring.counts import Counts, Tally, Whole, whole_type
 from scoring.weights import LARGEST, Keys, Weights, draw_weights, unit_keys
@@ -201,7 +201,7 @@ def _dense_if_full(matrix: Any) -> Any:
 
 def _product(limbs: tuple[Any, ...], weights: Floats) -> Whole:
     """The matrix of these limbs × weights, in whole numbers: exact, at the speed of floats."""
-    total = (limbs[0] @ weights).astype(np.int64)
+    total: Whole = (limbs[0] @ weights).astype(np.int64)
     for number, limb in enumerate(limbs[1:], start=1):
         total += (limb @ weights).astype(np.int64) << number * LIMB_BITS
     return total
@@ -230,38 +230,33 @@ def percentile_interval(values: Floats, tail: float) -> tuple[float, float] | No
     return float(low), float(high)
 
 
-def estimate(
-    value: float,
-    crossed: Floats,
-    observers: Floats,
-    *,
-    scale: float,
-    tail: float,
-    observers_tail: float,
-    missing: Sequence[str],
-    observers_missing: Sequence[str],
-) -> Estimate:
-    """Put a value together with its two percentile intervals.
+def pivot_interval(
+    centre: float, drawn: Floats, *, error: float, degrees: float, confidence: float
+) -> tuple[float, float] | None:
+    """The interval of a value whose resampled values are `drawn`; None if these do not spread.
+
+    The error of the draws about their mean, in units of its own spread, stands for the error of the
+    value in units of `error` (Hall, Annals of Statistics 16, 1988): a tail to the right among the
+    draws widens the interval to the left. It is stretched as far as Student's quantile for
+    `degrees` is beyond the normal one.
 
     Args:
-        value: of the table as it is, NaN where it is not defined.
-        crossed, observers: (draws,) values of resampled tables, NaN where not defined.
-        scale: how far crossed draws shrink towards the value (`Components.crossed_scale`).
-        tail, observers_tail: what to cut from each end of either's draws (`tail_probability`).
-        missing: reasons why there can be no crossed interval, of which the first is told;
-            `observers_missing`: why there can be none over observers.
+        centre: the value. drawn: (draws,), NaN where not defined.
+        error: the standard error. degrees: degrees of freedom that it was found with.
+
+    >>> drawn = ndtri((np.arange(1000) + 0.5) / 1000)
+    >>> low, high = pivot_interval(5.0, drawn, error=2.0, degrees=9, confidence=0.95)
+    >>> round(low, 1), round(high, 1)  # 5 ± 2.262 × 2
+    (0.5, 9.5)
     """
-    if np.isnan(value):
-        reason = "not defined: it needs both fake and real trials"
-        return Estimate(None, None, None, None, None, reason=reason)
-    wide = None if missing else percentile_interval(value + scale * (crossed - value), tail)
-    narrow = None if observers_missing else percentile_interval(observers, observers_tail)
-    reasons = [*missing] or ([] if wide else ["the answers are too alike to resample"])
-    low, high = wide or (None, None)
-    observers_low, observers_high = narrow or (None, None)
-    return Estimate(
-        float(value), low, high, observers_low, observers_high, reason=next(iter(reasons), None)
-    )
+    defined = drawn[~np.isnan(drawn)]
+    spread = defined.std() if defined.size else 0.0
+    if spread < NO_SPREAD or not error > 0:
+        return None
+    upper = (1 + confidence) / 2
+    stretch = stdtrit(degrees, upper) / ndtri(upper)
+    below, above = np.quantile((defined - defined.mean()) / spread, [1 - upper, upper])
+    return float(centre - above * stretch * error), float(centre - below * stretch * error)
 
 
 def too_few(units: str, count: int) -> list[str]:

@@ -31,46 +31,46 @@ class Comparisons:
 
 
 def compare(
-    values: Floats, draws: Floats, scale: Floats, degrees: Floats, confidence: float
+    values: Floats, draws: Floats, errors: Floats, degrees: Floats, confidence: float
 ) -> Comparisons:
     """Compare all pairs from joint draws.
 
-    The simultaneous intervals are value ± critical × SE, where critical is the `confidence`
+    The simultaneous intervals are value ± critical × error, where critical is the `confidence`
     quantile over draws of the largest |t| of all pairs ("max-|t|"; Hothorn, Bretz and Westfall,
     Biometrical Journal 50, 2008; it takes the place of Tukey's quantile where generators share
     observers), read as a normal quantile and turned into Student's for the pair's degrees of
-    freedom. p values are of value / SE against Student's t (Holm, Scandinavian Journal of
+    freedom. p values are of value / error against Student's t (Holm, Scandinavian Journal of
     Statistics 6, 1979).
 
     Args:
         values: (G,). draws: (G, draws), NaN where a draw has no trial of a generator.
-        scale: (G, G) how far a pair's draws shrink (`Components.crossed_scale`).
-        degrees: (G, G) degrees of freedom of a pair (`Components.degrees`).
+        errors: (G, G) standard errors of the pairs' differences, and their `degrees` of freedom.
     """
     difference = values[:, None] - values[None, :]
-    error, largest = _spread(values, draws)
-    error *= scale * np.sqrt((degrees + 1) / degrees)
+    spreads, largest = _largest_t(draws)
+    errors = np.where(spreads, errors, np.nan)
     critical = stdtrit(degrees, ndtr(np.quantile(largest, confidence)))
     return Comparisons(
         value=difference,
-        low=difference - critical * error,
-        high=difference + critical * error,
-        p_holm=_holm(difference, error, degrees),
+        low=difference - critical * errors,
+        high=difference + critical * errors,
+        p_holm=_holm(difference, errors, degrees),
     )
 
 
-def _spread(values: Floats, draws: Floats) -> tuple[Floats, Floats]:
-    """The pairs' standard errors (G, G), and the largest |t| of all pairs in each draw."""
-    count = len(values)
-    error = np.full((count, count), np.nan)
+def _largest_t(draws: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Which pairs (G, G) spread, and the largest |t| of all pairs in each draw."""
+    count = len(draws)
+    spreads = np.zeros((count, count), dtype=np.bool_)
     largest = np.zeros(draws.shape[1])
     for first in range(count - 1):
-        shift = draws[first + 1 :] - draws[first] - (values[first + 1 :] - values[first])[:, None]
+        shift = draws[first + 1 :] - draws[first]
+        shift -= np.nanmean(shift, axis=1, keepdims=True)
         own = np.nanstd(shift, axis=1)
         own[own < NO_SPREAD] = np.nan
         largest = np.fmax(largest, np.nanmax(np.abs(shift) / own[:, None], axis=0, initial=0))
-        error[first, first + 1 :] = error[first + 1 :, first] = own
-    return error, largest
+        spreads[first, first + 1 :] = spreads[first + 1 :, first] = ~np.isnan(own)
+    return spreads, largest
 
 
 def _holm(difference: Floats, error: Floats, degrees: Floats) -> Floats:

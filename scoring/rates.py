@@ -7,11 +7,27 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from scoring.counts import Totals
 
 Floats = NDArray[np.float64]
+
+
+ROOT = float(np.sqrt(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where intervals are made: `to` it from a measure, `back`, and the `slope` of `to`."""
+
+    to: Callable[[Floats], Floats]
+    back: Callable[[Floats], Floats]
+    slope: Callable[[Floats], Floats]
+
+
+PLAIN = Scale(np.asarray, np.asarray, np.ones_like)
+Z = Scale(ndtri, ndtr, lambda rate: ROOT * np.exp(ndtri(rate) ** 2 / 2))
 
 
 @dataclass(frozen=True)
@@ -21,10 +37,14 @@ class Measure:
     Attributes:
         value: totals -> (G,) or (G, draws), NaN where it is not defined.
         slopes: totals -> its derivatives by wrong answers to fakes and to reals, each like value.
+        scale: where its error is much the same for all values, as z is for rates.
+        scaled: totals -> the value on that scale, like value; finite for rates of 0 and 1 too.
     """
 
     value: Callable[[Totals], Floats]
     slopes: Callable[[Totals], tuple[Floats, Floats]]
+    scale: Scale
+    scaled: Callable[[Totals], Floats]
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:
@@ -78,10 +98,26 @@ def criterion(totals: Totals) -> Floats:
 def _z_rates(totals: Totals) -> tuple[Floats, Floats]:
     """z of "fake" said to fakes and to reals; NaN where there are no fakes or no reals."""
     defined = (totals.fake_trials > 0) & (totals.real_trials > 0)
-    caught = totals.fake_trials - totals.fake_wrong
-    hits = ndtri((caught + 0.5) / (totals.fake_trials + 1))
-    false_alarms = ndtri((totals.real_wrong + 0.5) / (totals.real_trials + 1))
+    hits, false_alarms = -_z_fake_error(totals), _z_real_error(totals)
     return np.where(defined, hits, np.nan), np.where(defined, false_alarms, np.nan)
+
+
+def _z(wrong: Floats, trials: Floats) -> Floats:
+    """z of a rate with the log-linear correction, NaN without trials."""
+    return np.asarray(ndtri(np.where(trials > 0, (wrong + 0.5) / (trials + 1), np.nan)))
+
+
+def _z_error_rate(totals: Totals) -> Floats:
+    wrong = totals.fake_wrong + totals.real_wrong
+    return _z(wrong, totals.fake_trials + totals.real_trials)
+
+
+def _z_fake_error(totals: Totals) -> Floats:
+    return _z(totals.fake_wrong, totals.fake_trials)
+
+
+def _z_real_error(totals: Totals) -> Floats:
+    return _z(totals.real_wrong, totals.real_trials)
 
 
 def _error_slopes(totals: Totals) -> tuple[Floats, Floats]:
@@ -102,9 +138,8 @@ def _real_slopes(totals: Totals) -> tuple[Floats, Floats]:
 def _z_slopes(totals: Totals) -> tuple[Floats, Floats]:
     """Derivatives of z(hits) by wrong fakes, and of z(false alarms) by wrong reals."""
     hits, false_alarms = _z_rates(totals)
-    root = np.sqrt(2 * np.pi)
-    by_fake = -root * np.exp(hits**2 / 2) / (totals.fake_trials + 1)
-    by_real = root * np.exp(false_alarms**2 / 2) / (totals.real_trials + 1)
+    by_fake = -ROOT * np.exp(hits**2 / 2) / (totals.fake_trials + 1)
+    by_real = ROOT * np.exp(false_alarms**2 / 2) / (totals.real_trials + 1)
     return by_fake, by_real
 
 
@@ -119,9 +154,9 @@ def _criterion_slopes(totals: Totals) -> tuple[Floats, Floats]:
 
 
 MEASURES = {
-    "error_rate": Measure(error_rate, _error_slopes),
-    "fake_error": Measure(fake_error, _fake_slopes),
-    "real_error": Measure(real_error, _real_slopes),
-    "d_prime": Measure(d_prime, _d_prime_slopes),
-    "criterion": Measure(criterion, _criterion_slopes),
+    "error_rate": Measure(error_rate, _error_slopes, Z, _z_error_rate),
+    "fake_error": Measure(fake_error, _fake_slopes, Z, _z_fake_error),
+    "real_error": Measure(real_error, _real_slopes, Z, _z_real_error),
+    "d_prime": Measure(d_prime, _d_prime_slopes, PLAIN, d_prime),
+    "criterion": Measure(criterion, _criterion_slopes, PLAIN, criterion),
 }

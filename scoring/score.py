@@ -10,17 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.counts import Sums, Totals, Whole, count
-from scoring.intervals import (
-    Estimate,
-    Progress,
-    check_draws,
-    draw_totals,
-    estimate,
-    tail_probability,
-    too_few,
-)
-from scoring.ranks import Comparisons, compare, rank_sets
-from scoring.rates import MEASURES, error_rate
+from scoring.estimates import compare_error_rates, estimate_all
+from scoring.intervals import Estimate, Progress, check_draws, draw_totals
+from scoring.ranks import Comparisons, rank_sets
 from scoring.response_times import ResponseTime, response_times
 from scoring.selection import LeftOut, Skipped, select
 from scoring.staircase import (
@@ -32,7 +24,7 @@ from scoring.staircase import (
     summarise,
 )
 from scoring.table import TrialTable
-from scoring.variance import Components, residual_sums
+from scoring.variance import Residuals, residuals_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -217,127 +209,21 @@ def scores_of(evidence: Evidence, settings: Settings) -> Scores:
 def _judged(
     evidence: Evidence, settings: Settings
 ) -> tuple[list[GeneratorScore], list[Difference]]:
-    sample = _Sample.of(evidence.sums)
+    residuals = residuals_of(evidence.sums)
     crossed, observers = (Totals.of(drawn) for drawn in evidence.drawn)
-    estimates, components = _estimates(sample, crossed, observers, settings.confidence)
-    ranked = _ranked(estimates["error_rate"])
-    compared = _compare(sample, error_rate(crossed), components, ranked, settings.confidence)
+    estimates = estimate_all(residuals, crossed, observers, settings.confidence)
+    ranked = np.flatnonzero([own.low is not None for own in estimates["error_rate"]])
+    compared = compare_error_rates(residuals, crossed, ranked, settings.confidence)
     limits = summarise(
         evidence.blocks, draws=settings.draws, seed=settings.seed, confidence=settings.confidence
     )
-    rows = _rows(evidence, sample, estimates, ranked, compared, limits)
-    return rows, _differences(rows, sample.sums, ranked, compared)
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """What was seen of each generator, and how many units there are to resample."""
-
-    sums: Sums
-    totals: Totals
-    observers: Whole
-    images: Whole
-    real_images: Whole
-
-    @classmethod
-    def of(cls, sums: Sums) -> _Sample:
-        return cls(
-            sums,
-            sums.totals(),
-            sums.observer_counts(),
-            sums.image_counts(),
-            sums.real_image_counts(),
-        )
-
-    @property
-    def fewest_images(self) -> Whole:
-        """(G,) images of the generator, or real ones where there are some, but fewer."""
-        fewest = np.minimum(self.images, self.real_images)
-        return np.where(self.real_images > 0, fewest, self.images)
-
-
-def _estimates(
-    sample: _Sample, crossed: Totals, observers: Totals, confidence: float
-) -> tuple[dict[str, list[Estimate]], Components]:
-    """Every measure's estimates by generator, and the error rates' covariances."""
-    residuals = residual_sums(sample.sums)
-    components = {
-        name: residuals.components(measure, sample.totals) for name, measure in MEASURES.items()
-    }
-    estimates = {
-        name: _estimates_of(
-            name,
-            sample,
-            measure.value(crossed),
-            measure.value(observers),
-            components[name].of_generators(),
-            confidence,
-        )
-        for name, measure in MEASURES.items()
-    }
-    return estimates, components["error_rate"]
-
-
-def _estimates_of(
-    name: str,
-    sample: _Sample,
-    crossed: Floats,
-    observers: Floats,
-    own: Components,
-    confidence: float,
-) -> list[Estimate]:
-    values = MEASURES[name].value(sample.totals)
-    scale, degrees = own.crossed_scale(), own.degrees(sample.observers, sample.fewest_images)
-    estimates = []
-    for number, count_of in enumerate(sample.observers.tolist()):
-        few_observers = too_few("observers", count_of)
-        estimates.append(
-            estimate(
-                values[number],
-                crossed[number],
-                observers[number],
-                scale=scale[number],
-                tail=tail_probability(confidence, degrees[number]),
-                observers_tail=tail_probability(confidence, max(count_of - 1, 1)),
-                missing=few_observers + _few_images(name, sample, number),
-                observers_missing=few_observers,
-            )
-        )
-    return estimates
-
-
-def _few_images(name: str, sample: _Sample, number: int) -> list[str]:
-    """Why a measure of one generator has too few images to resample, if so."""
-    fakes, reals = int(sample.images[number]), int(sample.real_images[number])
-    few_fakes = too_few("images", fakes) if name != "real_error" else []
-    few_reals = too_few("real images", reals) if name != "fake_error" and reals else []
-    return few_fakes + few_reals
-
-
-def _ranked(error_rates: list[Estimate]) -> Ints:
-    """The generators whose error rate has an interval."""
-    return np.array([n for n, own in enumerate(error_rates) if own.low is not None], dtype=np.intp)
-
-
-def _compare(
-    sample: _Sample, drawn: Floats, components: Components, ranked: Ints, confidence: float
-) -> Comparisons:
-    pairs, chosen = components.of_differences(), np.ix_(ranked, ranked)
-    observers, images = (
-        np.minimum.outer(number, number) for number in (sample.observers, sample.fewest_images)
-    )
-    return compare(
-        error_rate(sample.totals)[ranked],
-        drawn[ranked],
-        pairs.crossed_scale()[chosen],
-        pairs.degrees(observers, images)[chosen],
-        confidence,
-    )
+    rows = _rows(evidence, residuals, estimates, ranked, compared, limits)
+    return rows, _differences(rows, evidence.sums, ranked, compared)
 
 
 def _rows(
     evidence: Evidence,
-    sample: _Sample,
+    residuals: Residuals,
     estimates: Mapping[str, list[Estimate]],
     ranked: Ints,
     compared: Comparisons,
@@ -349,17 +235,17 @@ def _rows(
     rows = [
         GeneratorScore(
             generator=generator,
-            n_observers=int(sample.observers[number]),
-            n_images=int(sample.images[number]),
-            n_trials=int(sample.totals.fake_trials[number]),
-            n_real_trials=int(sample.sums.real_trials[number]),
+            n_observers=int(residuals.observers[number]),
+            n_images=int(residuals.images[number]),
+            n_trials=int(residuals.totals.fake_trials[number]),
+            n_real_trials=int(evidence.sums.real_trials[number]),
             **{name: own[number] for name, own in estimates.items()},
             response_time=evidence.times[number],
             threshold=limits.get(generator),
             rank_low=low.get(number),
             rank_high=high.get(number),
         )
-        for number, generator in enumerate(sample.sums.generators)
+        for number, generator in enumerate(evidence.sums.generators)
     ]
     return sorted(rows, key=lambda row: (-(row.error_rate.value or 0.0), row.generator))
 

@@ -11,7 +11,7 @@ from evalsite.leaderboard.words import bound, milliseconds, percent
 WIDTH, HEIGHT = 240, 150
 GUESSING = 0.5
 SMALLEST_R, LARGEST_R = 1.5, 6.0
-MOST_NAMED, MOST_PANELS = 6, 12
+MOST_NAMED, MOST_POINTS, MOST_PANELS = 6, 15, 12
 SEEN = ("Exposure, ms", "Right, %", "Trials")
 WRONG = ("Exposure, s", "Error rate, %", "95 % interval", "Trials")
 ROUND_MS = tuple(step * unit for unit in (10, 100, 1000) for step in (1, 2, 5))
@@ -91,8 +91,12 @@ def psychometric_panels(
             who lacks either is not drawn.
         names: of the generators to draw, by slug, in order.
     """
-    drawn = [slug for slug in names if slug in curves and slug in thresholds]
-    levels = [level for slug in drawn for level in curves[slug]["levels"]]
+    drawn = {
+        slug: pooled(curves[slug]["levels"])
+        for slug in names
+        if slug in curves and slug in thresholds
+    }
+    levels = [level for own in drawn.values() for level in own]
     if not levels:
         return None
     exposures = [level["exposure_ms"] for level in levels]
@@ -100,13 +104,46 @@ def psychometric_panels(
     y = _share_axis([level["right"] for level in levels] + [0.4, 1.0])
     largest = max(level["n_trials"] for level in levels)
     panels = [
-        _psychometric(names[slug], curves[slug], thresholds[slug], x, y, largest) for slug in drawn
+        _psychometric(
+            names[slug],
+            curves[slug],
+            thresholds[slug],
+            [_level_point(level, x, y, largest) for level in own],
+            x,
+            y,
+        )
+        for slug, own in drawn.items()
     ]
     return _panels(panels, x, y, x.ticks(named_exposures(exposures), milliseconds), SEEN)
 
 
+def pooled(levels: Sequence[Content]) -> list[Content]:
+    """At most 15 points of about as many trials each, of neighbouring exposures; few levels stay.
+
+    A staircase visits dozens of exposures, most of them a few times: their shares alone are noise.
+    """
+    if len(levels) <= MOST_POINTS:
+        return list(levels)
+    least = sum(level["n_trials"] for level in levels) / MOST_POINTS
+    groups: list[list[Content]] = [[]]
+    for level in sorted(levels, key=lambda level: float(level["exposure_ms"])):
+        if sum(each["n_trials"] for each in groups[-1]) >= least:
+            groups.append([])
+        groups[-1].append(level)
+    return [_together(group) for group in groups]
+
+
+def _together(levels: Sequence[Content]) -> Content:
+    trials = sum(level["n_trials"] for level in levels)
+
+    def mean(key: str) -> float:
+        return float(sum(level["n_trials"] * level[key] for level in levels) / trials)
+
+    return {"exposure_ms": mean("exposure_ms"), "right": mean("right"), "n_trials": trials}
+
+
 def _psychometric(
-    name: str, own: Content, threshold: Content, x: Axis, y: Axis, largest: float
+    name: str, own: Content, threshold: Content, points: list[Point], x: Axis, y: Axis
 ) -> Panel:
     curve, fit = own["curve"], threshold["fit_ms"]
     censored = bound(threshold["n_fits_at_floor"], threshold["n_fits_at_ceiling"])
@@ -119,7 +156,7 @@ def _psychometric(
     observers = "1 observer" if own["n_observers"] == 1 else f"{own['n_observers']:,} observers"
     return Panel(
         name,
-        [_level_point(level, x, y, largest) for level in own["levels"]],
+        points,
         line=_path(curve["exposure_ms"], curve["right"], x, y),
         band=_band(curve, x, y),
         mark=x.at(fit["value"]),

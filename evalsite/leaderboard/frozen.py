@@ -16,7 +16,23 @@ def design_json(study: Study) -> str:
 
 def design_facts(study: Study) -> list[tuple[str, str]]:
     """Names and words of all that may sway answers, and of what is done with them."""
-    return list(_facts(study)) if study.design else []
+    if not study.design:
+        return []
+    return list(_imported_facts(study.design) if study.imported_from else _facts(study))
+
+
+def _imported_facts(design: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "File", design["imported_from"]
+    yield "SHA-256 of the file", design["sha256"]
+    yield "Real images", design["real"]["name"]
+    yield "Generated", "; ".join(generator["name"] for generator in design["generators"])
+    yield "Trials", f"{design['trials']:,}"
+    yield (
+        "Observers",
+        f"{design['observers']:,} people, {design['simulated_observers']:,} simulated",
+    )
+    yield "Share of real images", design["share_of_real_images"]
+    yield "Not counted", design["excluded"]
 
 
 def _facts(study: Study) -> Iterator[tuple[str, str]]:

@@ -198,10 +198,10 @@ def _leads(content: Content, protocol: Protocol) -> dict[str, _Lead]:
 
 
 def _provenance(study: Study) -> Iterator[str]:
-    if study.design_hash:
-        yield f"The design was frozen before the first answer (SHA-256 {study.design_hash})."
     if study.imported_from:
-        yield "The answers were collected elsewhere and imported."
+        yield f"The answers were collected elsewhere (file of SHA-256 {study.design['sha256']})."
+    elif study.design_hash:
+        yield f"The design was frozen before the first answer (SHA-256 {study.design_hash})."
     yield f"Software: {software()}."
 
 

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from evalsite.studies.design import images_on_screen
@@ -57,7 +57,6 @@ class Precision:
     """The widest anytime-valid interval among the generators, ± points, and the goal if there is one."""
 
     points: float
-    generator: str
     goal: float | None
 
     @property
@@ -88,14 +87,14 @@ class Monitor:
 def monitor_of(study: Study) -> Monitor:
     """A handful of queries by index, whatever the study's size: this is asked for every few seconds."""
     now = timezone.now()
-    scored_at, intervals = _scored(study)
+    scores = study.scores.filter(simulated=False)
     return Monitor(
         people=_people(study, now),
         spark=_spark(study, now),
         median_minutes=_median_minutes(study),
         money=_money(study),
-        precision=precision_of(intervals, study.rules.stopping.goal_points),
-        scored_at=scored_at,
+        precision=precision_of(_intervals(study), study.rules.stopping.goal_points),
+        scored_at=scores.aggregate(newest=Max("computed_at"))["newest"],
         is_due=study.scores_due,
     )
 
@@ -143,16 +142,13 @@ def _money(study: Study) -> Payroll | None:
     return money
 
 
-def _scored(study: Study) -> tuple[datetime | None, dict[str, Any]]:
-    """When people's answers were last scored, and the anytime intervals alone of what was found."""
-    found = study.reports.filter(simulated=False).values_list("computed_at", "content__anytime")
-    return found.first() or (None, {})
+def _intervals(study: Study) -> dict[str, Any] | None:
+    """The anytime-valid intervals of people's answers, alone of all that the report holds."""
+    return study.reports.filter(simulated=False).values_list("content__anytime", flat=True).first()
 
 
 def precision_of(intervals: dict[str, Any] | None, goal: float | None) -> Precision | None:
     """The widest of the intervals, each with `low` and `high`; None if one of them is missing."""
     if not intervals or any(own["low"] is None for own in intervals.values()):
         return None
-    points = {name: 50 * (own["high"] - own["low"]) for name, own in intervals.items()}
-    widest = max(points, key=lambda name: points[name])
-    return Precision(points[widest], widest, goal)
+    return Precision(max(50 * (own["high"] - own["low"]) for own in intervals.values()), goal)

@@ -108,7 +108,7 @@ def results_of(
     }
     by, page = query.get("by", ""), query.get("page", "")
     return Results(
-        comparisons=_compared(pairs, names) if pairs else _differences(content, names),
+        comparisons=_comparisons(content, names),
         psychometric=psychometric_panels(content["curves"], thresholds, names),
         exposures=None if content["curves"] else exposure_panels(content["exposures"], names),
         strengths=_strengths(pairs, names, board) if pairs else None,
@@ -134,11 +134,18 @@ def _name(slug: str, names: Mapping[str, str]) -> str:
     return "Real images" if slug == REAL else names.get(slug, slug)
 
 
+def _comparisons(content: Content, names: Mapping[str, str]) -> Comparisons | None:
+    """Of pairs by strength, else by error rate; of a staircase, which holds that rate, none."""
+    if content["pairs"]:
+        return _compared(content["pairs"], names)
+    return None if content["curves"] else _differences(content, names)
+
+
 def _differences(content: Content, names: Mapping[str, str]) -> Comparisons | None:
     lines = [
         Comparison(
-            names.get(own["first"], own["first"]),
-            names.get(own["second"], own["second"]),
+            _name(own["first"], names),
+            _name(own["second"], names),
             (_points(own["value"]), _range(own, _points), _p(own["p_holm"])),
         )
         for own in content["differences"]
@@ -189,17 +196,15 @@ def _range(own: Content, write: Any) -> str:
 
 
 def _strengths(pairs: Content, names: Mapping[str, str], board: Board) -> IntervalPlot | None:
-    marks = [
-        Mark(
-            names.get(player["player"], player["player"]),
-            own["value"],
-            own["low"],
-            own["high"],
-            simulated,
-        )
+    """The generators' strengths; the dashed line stands for the real images, or for the mean."""
+    known = {
+        player["player"]: player["strength"]
         for player in pairs["players"]
-        for own, simulated in [(player["strength"], board.has_simulated)]
-        if own["value"] is not None and player["player"] != REAL  # whom the dashed line stands for
+        if player["strength"]["value"] is not None and player["player"] != REAL
+    }
+    marks = [
+        Mark(_name(slug, names), own["value"], own["low"], own["high"], board.has_simulated)
+        for slug, own in known.items()
     ]
     zero = "0: as real as the real images" if pairs["reference"] == REAL else "0: the average"
     return plot_of(marks, "strength", Line(0.0, zero)) if marks else None

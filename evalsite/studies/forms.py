@@ -378,5 +378,5 @@ class WithdrawForm(forms.Form):
     code = forms.CharField(
         label=_("Your code"),
         max_length=40,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "dir": "ltr"}),
     )

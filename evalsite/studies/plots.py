@@ -27,15 +27,15 @@ class ResultPlot:
 
     @property
     def height(self) -> float:
-        return self.floor + 80
+        return self.floor + 110
 
     @property
     def label_y(self) -> float:
-        return self.floor + 32
+        return self.floor + 40
 
     @property
     def tick_y(self) -> float:
-        return self.floor + 48
+        return self.floor + 72
 
     @property
     def anchor(self) -> str:

@@ -145,6 +145,26 @@ def test_a_screen_shows_from_refresh_to_refresh_though_not_all_are_in_the_trace(
     assert exposures(events, FRAME_MS)["7"].screen_ms == screen_ms
 
 
+@pytest.mark.parametrize(
+    ("shares", "taken"), [([0.2], 1), ([0.9, 0.7, 0.5, 0.1], 3), ([0.9] * 9, 5), ([None], 1)]
+)
+def test_an_idle_turn_that_was_disturbed_is_taken_again_and_not_for_ever(
+    shares, taken, monkeypatch
+):
+    takes = []
+
+    def show(*_, is_loaded):
+        takes.append(Shown(FRAME_MS, shares[len(takes)], {}, {}, {}))
+        assert not is_loaded
+        return takes[-1]
+
+    monkeypatch.setattr(timing, "_show", show)
+    monkeypatch.setattr(timing, "await_quiet", lambda patience_s: None)
+    monkeypatch.setattr(timing.time, "monotonic", lambda: 7 * len(takes))
+    assert timing._show_idle(None, "page", [], patience_s=30) is takes[-1]
+    assert len(takes) == taken
+
+
 def test_without_npm_it_is_said_that_jspsych_is_absent(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "")

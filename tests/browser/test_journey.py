@@ -95,7 +95,7 @@ def launch(page, *, trials, practice):
 def judge(page, study, *, trials, practice):
     """Consent, practise and judge with the keyboard alone."""
     page.goto(study)
-    page.keyboard.press("Enter")  # the button to agree has the focus
+    page.get_by_role("button", name="I agree").press("Enter")
     page.wait_for_url(re.compile("/trials/$"))
     page.locator("#card-button").wait_for()
     page.keyboard.press("Enter")

@@ -13,6 +13,7 @@ PUBLIC = {
     "front page": "/",
     "leaderboard": "/leaderboard/?protocol=unlimited",
     "flash leaderboard": "/leaderboard/?protocol=flash",
+    "pair leaderboard": "/leaderboard/?protocol=pair",
     "studies": "/studies/",
     "generators": "/generators/",
     "generator": "/generators/noisy-digits/",

@@ -1,19 +1,28 @@
 import re
+from collections import OrderedDict
 
 import pytest
 from django.urls import reverse
 
-from evalsite.catalog.models import Pool
-from evalsite.leaderboard import services
-from evalsite.leaderboard.board import board_of, board_of_study
+from evalsite.catalog.models import Generator, Pool
+from evalsite.leaderboard import live, services
+from evalsite.leaderboard.board import Row, board_of, board_of_study, places_of
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.plots import interval_plot, scatters
 from evalsite.leaderboard.words import figure
+from evalsite.studies import services as studies
+from evalsite.studies.design import Rules
 from evalsite.studies.models import Protocol, Study
 from tests import factories
 from tests.evalsite.reading import board_page, fooled_by, rows_of
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    """No board of an earlier test is known to this process."""
+    monkeypatch.setattr(live, "_boards", OrderedDict())
 
 
 def measured(pool, **values):
@@ -88,8 +97,6 @@ def test_one_persons_answers_are_called_one_persons(client, study, work):
 def test_ranks_are_sets():
     def rank(low, high):
         row = Score(name="error_rate", value=0.3, rank_low=low, rank_high=high)
-        from evalsite.leaderboard.board import Row
-
         return Row(None, {"error_rate": row}, {}, "error_rate").rank
 
     assert (rank(1, 1), rank(1, 3), rank(None, None)) == ("1", "1–3", "–")
@@ -126,16 +133,16 @@ def test_many_answers_ask_for_scores_once_and_those_while_scoring_again(
         factories.finished(study)
     assert enqueued == [("score", study.pk)]
     enqueued.clear()
-    scored = services.score
+    scored = services.standings
 
-    def answered_meanwhile(table):
+    def answered_meanwhile(studies, *, simulated):
         if not enqueued:
             factories.finished(study)
-        return scored(table, draws=100)
+        return scored(studies, simulated=simulated)
 
-    monkeypatch.setattr(services, "score", answered_meanwhile)
+    monkeypatch.setattr(services, "standings", answered_meanwhile)
     services.score_if_due(study)
-    assert enqueued == [("score", study.pk)]
+    assert enqueued == [("score", study.pk), ("report", study.pk)]
 
 
 def test_a_second_message_for_the_same_scores_does_nothing(study, monkeypatch):
@@ -149,18 +156,18 @@ def test_a_second_message_for_the_same_scores_does_nothing(study, monkeypatch):
 def test_a_scoring_that_ends_after_a_later_one_asks_for_another(study, enqueued, monkeypatch):
     factories.finished(study)
     enqueued.clear()
-    scored = services.score
+    scored = services.standings
 
-    def overtaken(table):
-        monkeypatch.setattr(services, "score", scored)
+    def overtaken(studies, *, simulated):
+        monkeypatch.setattr(services, "standings", scored)
         factories.finished(study)
         services.score_if_due(study)  # the later one, which ends first
         enqueued.clear()
-        return scored(table, draws=100)
+        return scored(studies, simulated=simulated)
 
-    monkeypatch.setattr(services, "score", overtaken)
+    monkeypatch.setattr(services, "standings", overtaken)
     services.score_if_due(study)
-    assert enqueued == [("score", study.pk)]
+    assert ("score", study.pk) in enqueued
 
 
 def test_scores_whose_message_was_lost_are_asked_for_again(study, enqueued, pools):
@@ -281,10 +288,103 @@ def test_a_flash_study_has_rates_before_it_has_a_threshold(client, pools, work):
     work()
     row = rows_of(board_page(client, dataset="digits", protocol="flash"))["ada"]
     assert row[2] == ["–"]
-    assert row[7][:2] == ["1", "person"]
+    assert row[-1][:2] == ["1", "person"]
 
 
 def test_pools_of_a_data_set_are_not_measured(pools):
     services.catch_up()
     assert set(Measurement.jobs.values_list("pool", flat=True)) == {pool.pk for pool in pools}
     assert Pool.jobs.filter(dataset__isnull=False, measurements__isnull=False).count() == 0
+
+
+def conditions_of(page):
+    listed = re.search(r'aria-label="Condition">(.*?)</ul>', page, re.DOTALL)
+    return re.findall(r">([^<]+)</a>", listed.group(1)) if listed else []
+
+
+def test_conditions_of_a_protocol_have_boards_of_their_own(client, pools, work):
+    second, five = (
+        factories.study(
+            pools=pools,
+            trials=4,
+            protocol=Protocol.LIMITED,
+            rules=Rules(exposures_ms=(exposure_ms,)),
+        )
+        for exposure_ms in (1000, 5000)
+    )
+    factories.finished(second)
+    factories.finished(five, right=fooled_by("bob"))
+    factories.finished(five, right=fooled_by("bob"))
+    work()
+    page = board_page(client, protocol="limited")
+    assert conditions_of(page) == ["1 s", "5 s"]
+    assert 'condition=5%20s" aria-current="true"' in page  # the one with more answers
+    assert rows_of(page)["bob"][3][0] == "100.0"
+    page = board_page(client, protocol="limited", condition="1 s")
+    assert rows_of(page)["bob"][3][0] == "0.0"
+
+
+def test_an_unknown_condition_falls_back_to_the_most_answered(client, study, work):
+    factories.finished(study)
+    work()
+    assert rows_of(board_page(client, condition="on a Monday"))["ada"][2][0] == "0.0"
+
+
+def test_the_most_answered_protocol_is_shown_first(client, pools, study, work):
+    pair = factories.study(pools=pools, trials=6, protocol=Protocol.PAIR)
+    factories.finished(pair)
+    work()
+    assert 'protocol=pair" aria-current="true"' in board_page(client)
+    assert 'protocol=unlimited" aria-current="true"' in board_page(client, protocol="unlimited")
+
+
+def test_answers_of_people_outweigh_any_number_of_simulated_ones(study, pools, work):
+    pair = factories.study(pools=pools, trials=6, protocol=Protocol.PAIR)
+    simulate = studies.simulate_observers
+    list(simulate(study, [factories.guesser() for _ in range(3)]))
+    services.ask_for_scores(study)
+    factories.finished(pair)
+    work()
+    assert [place.protocol for place in places_of(study.dataset)] == ["pair", "unlimited"]
+
+
+def test_pairs_rank_by_how_often_a_generator_wins(client, pools, work):
+    study = factories.study(pools=pools, trials=12, protocol=Protocol.PAIR)
+    for _ in range(3):
+        factories.finished(study, right=lambda trial: trial.position % 3 > 0)
+    work()
+    page = board_page(client, protocol="pair")
+    heads = [re.sub("<[^>]+>", "", head) for head in re.findall(r"<th.*?</th>", page)]
+    assert heads == ["Rank", "Generator", "Win rate, %", "Strength", "n"]
+    assert all(cells[4][-2:] == ["pairs", "judged"] for cells in rows_of(page).values())
+
+
+def test_generators_known_by_scores_alone_are_ranked(client, study):
+    outside = factories.generator("Outside", of=study.dataset, kind=Generator.Kind.EXTERNAL)
+    assert "outside" not in rows_of(board_page(client))
+    place = {"dataset": study.dataset, "protocol": "unlimited", "generator": outside}
+    Score.objects.create(**place, name="error_rate", value=0.4, n={"observers": 3, "trials": 30})
+    assert rows_of(board_page(client))["outside"][2][0] == "40.0"
+
+
+def test_a_censored_threshold_is_a_bound_on_the_board(client, study, pools):
+    place = {"dataset": study.dataset, "protocol": "flash", "generator": pools[0].generator}
+    details = {"blocks": 2, "floor": 0, "ceiling": 2}
+    note = "2 of 2 blocks at the ceiling"
+    Score.objects.create(**place, name="threshold_ms", value=1000, details=details, note=note)
+    page = board_page(client, protocol="flash")
+    assert rows_of(page)["ada"][2][:2] == ["≥", "1000"]
+    assert note in page
+    assert "Threshold of Ada: ≥ 1000" in page
+
+
+def test_a_scatter_says_how_far_a_metric_agrees_with_people(client, study, pools):
+    for number, name in enumerate(("Cy", "Dee", "Eve")):
+        pools.append(factories.pool(factories.generator(name, of=study.dataset), seed=number))
+    for number, pool in enumerate(pools):
+        measured(pool, FD_lite0=10.0 * [1, 2, 4, 3, 5][number])
+        place = {"dataset": study.dataset, "protocol": "unlimited", "generator": pool.generator}
+        Score.objects.create(**place, name="error_rate", value=0.5 - 0.05 * number)
+    (drawn,) = scatters(board_of(study.dataset, "unlimited"))
+    assert drawn.agreement == "Spearman’s ρ = 0.90 (−0.17 to 1.00), 5 generators"
+    assert drawn.agreement in board_page(client)

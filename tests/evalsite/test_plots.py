@@ -4,7 +4,7 @@ import pytest
 
 from evalsite.leaderboard.axes import Axis, outward, round_values
 from evalsite.leaderboard.crowd import ON_A_PAGE, crowd
-from evalsite.leaderboard.curves import MOST_PANELS, exposure_panels, psychometric_panels
+from evalsite.leaderboard.curves import MOST_PANELS, exposure_panels, pooled, psychometric_panels
 from evalsite.leaderboard.gallery import ON_A_SHELF, shelves
 from evalsite.leaderboard.left_out import left_out
 from evalsite.leaderboard.monitor import Spark, precision_of
@@ -108,6 +108,19 @@ def test_the_band_goes_there_above_the_curve_and_back_below_it():
     assert len(corners) == 6
     assert corners[0][0] == corners[-1][0]
     assert corners[0][1] < corners[-1][1]
+
+
+def test_a_staircases_many_exposures_are_pooled_without_losing_a_trial():
+    levels = [
+        {"exposure_ms": 100 + 10 * n, "right": n / 90, "n_trials": 1 + n % 7} for n in range(91)
+    ]
+    points = pooled(levels)
+    assert len(points) <= 15
+    for key in ("exposure_ms", "right"):
+        sums = [sum(own["n_trials"] * own[key] for own in each) for each in (levels, points)]
+        assert sums[0] == pytest.approx(sums[1])
+    assert [own["exposure_ms"] for own in points] == sorted(own["exposure_ms"] for own in points)
+    assert pooled(levels[:15]) == levels[:15]
 
 
 def test_one_observer_has_a_curve_without_a_band():
@@ -286,7 +299,7 @@ def test_everything_left_out_is_said():
 def test_the_widest_interval_counts_and_half_the_width_takes_four_times_the_people():
     narrow, wide = {"low": 0.25, "high": 0.35}, {"low": 0.2, "high": 0.4}
     found = precision_of({"ada": narrow, "bob": wide}, goal=5.0)
-    assert (found.generator, found.points) == ("bob", pytest.approx(10))
+    assert found.points == pytest.approx(10)
     assert found.share == pytest.approx(25)
     assert precision_of({"ada": narrow}, goal=None).share is None
     assert precision_of({"ada": narrow}, goal=50).share == 100

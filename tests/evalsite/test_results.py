@@ -69,7 +69,7 @@ HEADINGS = {
 
 @pytest.mark.parametrize("protocol", Protocol.values)
 def test_every_protocol_has_its_own_plots_and_a_paragraph(client, pools, work, protocol):
-    study = judged(pools, protocol=protocol)
+    study = judged(pools, protocol=protocol, trials=4 if protocol == Protocol.SELECT else 12)
     work()
     client.force_login(study.owner)
     page = page_of(client, study)
@@ -326,8 +326,12 @@ def test_an_imported_study_has_results_without_a_design_or_a_monitor(client, tmp
     work()
     client.force_login(study.owner)
     page = page_of(client, study)
-    assert "The answers were collected elsewhere and imported." in text_of(page, "methods-text")
-    assert "there is no design to freeze" in page
+    digest = study.design["sha256"]
+    assert f"collected elsewhere (file of SHA-256 {digest})" in text_of(page, "methods-text")
+    facts = dict(design_facts(study))
+    assert (facts["Observers"], facts["Generated"]) == ("3 people, 0 simulated", "Ada; Bob")
+    assert "What was imported" in page
+    assert reverse("remove_import", args=[study.code]) in page
     assert 'id="monitor"' not in page
     assert "<img" not in page.split('id="images"')[1].split('id="sure"')[0]
     assert "imported from trials.csv" in page

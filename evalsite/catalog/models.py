@@ -185,6 +185,10 @@ class PoolQuerySet(JobQuerySet["Pool"]):
         )
 
 
+ON_SHOW = 48
+SPARES_THEM = 500
+
+
 class Pool(Job):
     """N images of one data set or generator, fixed by a seed and a content hash."""
 
@@ -248,6 +252,11 @@ class Pool(Job):
         if self.generator:
             return f"{self.generator} ({self.count:,} images, seed {self.seed})"
         return f"{self.dataset}, {self.get_split_display()} ({self.count:,} images)"
+
+    @property
+    def on_show(self) -> int:
+        """How many of its first images anyone may look at, and no trial shows; a small pool has none to spare."""
+        return ON_SHOW if self.count >= SPARES_THEM else 0
 
     @property
     def is_real(self) -> bool:

@@ -12,10 +12,10 @@ from evalsite.accounts.rights import may_change, require_change
 from evalsite.catalog import services
 from evalsite.catalog.curves import loss_curves
 from evalsite.catalog.forms import PoolForm, TrainForm, UploadForm
-from evalsite.catalog.models import Dataset, Generator, Pool, SampleSheet, TrainingRun
+from evalsite.catalog.models import ON_SHOW, Dataset, Generator, Pool, SampleSheet, TrainingRun
 from pools import stimulus
 
-SHEET_IMAGES, SHEET_COLUMNS = 48, 8
+SHEET_COLUMNS = 8
 
 
 @require_safe
@@ -166,5 +166,5 @@ def sheet(request: HttpRequest, pk: int) -> FileResponse:
 def pool_sheet(request: HttpRequest, pk: int) -> HttpResponse:
     """The first images of a pool, as one picture."""
     pool = get_object_or_404(Pool.jobs.ready(), pk=pk)
-    images = pool.open().read(0, min(SHEET_IMAGES, pool.count))
+    images = pool.open().read(0, min(ON_SHOW, pool.count))
     return HttpResponse(stimulus.encode_grid(images, SHEET_COLUMNS), content_type="image/png")

@@ -61,7 +61,7 @@ def _pick(pool: Pool) -> dict[str, Any]:
     return {
         "code": secrets.token_urlsafe(12),
         "pool": pool.pk,
-        "index": secrets.randbelow(pool.count),
+        "index": secrets.randbelow(pool.on_show or pool.count),
     }
 
 

@@ -18,10 +18,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PoolSize:
-    """A pool as far as planning needs it: its key, and how many images it has."""
+    """A pool as far as planning needs it: its key, and which of its images may be shown.
+
+    Attributes:
+        size: how many may be. first: the index of the first of them.
+    """
 
     key: int
     size: int
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def rotation(pool: PoolSize, count: int, *, start: int, seed: int) -> Counts:
     """`count` different images of a pool of which `start` were shown before, in a shuffled circle."""
     _require(pool, count)
     order: Counts = np.random.default_rng([seed, pool.key]).permutation(pool.size)
-    return order[(start + np.arange(count)) % pool.size]
+    return pool.first + order[(start + np.arange(count)) % pool.size]
 
 
 def _require(pool: PoolSize, count: int) -> None:

@@ -130,7 +130,7 @@ def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, perso
 
     annotator = person().new_page()
     judge(annotator, link, trials=20, practice=2)
-    assert re.match(r"You were right \d+ times out of 20", annotator.locator("h1").inner_text())
+    assert re.match(r"You were right about \d+ of 20 images", annotator.locator("h1").inner_text())
 
     right = int(re.search(r"right (\d+) times", annotator.locator("h1").inner_text())[1])
     error_rate = row.locator("td[data-label='Error rate, %']")

@@ -3,6 +3,8 @@ import re
 import pytest
 from django.urls import reverse
 
+from evalsite.catalog.models import Pool
+from evalsite.studies import services as studies
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,18 @@ def test_a_pair_never_tells_which_is_real(client, pool):
         assert left.replace("Left", "Right") == right
         assert "fake" not in plain
     assert places == {0, 1}
+
+
+def test_a_pair_shows_no_image_that_a_study_may_show(client):
+    data = factories.dataset(test=500)
+    factories.pool(factories.generator(of=data), size=500)
+    for _ in range(12):
+        ask(client)
+        shown = client.session["pair"]["images"]
+        assert all(image["index"] < 48 for image in shown)
+    study = factories.study(pools=list(Pool.jobs.of_generators()), trials=20)
+    trials = studies.take_part(study).trials.all()
+    assert min(trial.image_index for trial in trials) >= 48
 
 
 def test_both_images_of_a_pair_come_alike(client, pool):

@@ -124,6 +124,13 @@ def test_observers_of_flashes_judge_one_generator_each_in_turn():
     assert judged == [{1, 2}, {1, 3}, {1, 4}, {1, 2}]
 
 
+def test_images_on_show_elsewhere_are_never_judged():
+    real, fakes = (PoolSize(1, 60, first=48), [PoolSize(2, 60, first=48)])
+    for turn in range(9):
+        images = images_of(plan(real, fakes, layout("unlimited"), turn=turn, seed=0))
+        assert {48 <= image.index < 108 for image in images} == {True}
+
+
 @settings(max_examples=80)
 @given(layouts, st.integers(2, 4), st.integers(1, 25))
 def test_all_images_of_a_pool_come_up_equally_often(design, generators, turns):

@@ -5,10 +5,16 @@ import pytest
 
 from scoring import intervals
 from scoring.counts import Totals, count
-from scoring.intervals import draw_totals, mean_over_observers, resample, tail_probability
+from scoring.intervals import (
+    draw_totals,
+    mean_over_observers,
+    pivot_interval,
+    resample,
+    tail_probability,
+)
 from scoring.rates import MEASURES, error_rate
 from scoring.score import score
-from scoring.variance import Components, residual_sums
+from scoring.variance import Components, Part, residuals_of
 from scoring.weights import draw_weights, unit_keys
 
 
@@ -45,24 +51,23 @@ def test_independent_trials_have_the_binomial_interval(table_of):
     assert observers == pytest.approx(binomial, rel=0.05)
 
 
-def test_plain_crossed_draws_count_trial_noise_three_times(table_of):
+def test_plain_crossed_draws_count_trial_noise_three_times_and_the_variance_once(table_of):
     counts = count(independent_trials(table_of))
     raw = error_rate(drawn_from(counts, 4000)[0])[0]
     assert raw.var() == pytest.approx(3 * 0.25 * 0.75 / 400, rel=0.15)
-    sums = counts.sums()
-    parts = residual_sums(sums).components(MEASURES["error_rate"], sums.totals())
-    assert parts.of_generators().crossed_scale()[0] == pytest.approx(np.sqrt(1 / 3), rel=0.02)
+    parts = residuals_of(counts.sums()).own(MEASURES["error_rate"])
+    assert parts.variance()[0] == pytest.approx(0.25 * 0.75 / 400, rel=0.01)
 
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_linearised_variances_are_those_of_the_draws(crossed_study, name):
     design = {"observers": 60, "images": 60, "seen": 40, "observer_sd": 0.1, "image_sd": 0.1}
     counts = count(crossed_study(1, **design))
-    measure, sums = MEASURES[name], counts.sums()
-    parts = residual_sums(sums).components(measure, sums.totals()).of_generators()
+    measure = MEASURES[name]
+    parts = residuals_of(counts.sums()).own(measure)
     crossed, observers = map(measure.value, drawn_from(counts, 5000))
-    assert observers.var() == pytest.approx(parts.by_observers[0], rel=0.1)
-    thrice = parts.by_observers + parts.by_images + parts.by_trials
+    assert observers.var() == pytest.approx(parts.by_observers.variance[0], rel=0.1)
+    thrice = parts.by_observers.variance + parts.by_images.variance + parts.by_trials
     assert crossed.var() == pytest.approx(thrice[0], rel=0.12)
 
 
@@ -74,16 +79,41 @@ def test_differences_have_the_variance_of_their_joint_draws(table_of):
             name = ("a", "b", "")[image % 3]
             truth, other = ("fake", "real") if name else ("real", "fake")
             response = other if rng.random() < skill else truth
-            rows.append((f"o{observer}", f"s{image}", name, truth, response))
+            rows.append((f"o{observer}", f"s{image:02}", name, truth, response))
     counts = count(table_of(rows))
-    sums, measure = counts.sums(), MEASURES["error_rate"]
-    parts = residual_sums(sums).components(measure, sums.totals()).of_differences()
-    crossed, by_observers = map(error_rate, drawn_from(counts, 5000))
-    assert np.var(by_observers[0] - by_observers[1]) == pytest.approx(
-        parts.by_observers[0, 1], rel=0.1
+    parts = residuals_of(counts.sums()).differences(MEASURES["error_rate"])
+    crossed, observers = map(error_rate, drawn_from(counts, 5000))
+    by_observers, by_images = (
+        part.variance[0, 1] for part in (parts.by_observers, parts.by_images)
     )
-    thrice = (parts.by_observers + parts.by_images + parts.by_trials)[0, 1]
+    assert np.var(observers[0] - observers[1]) == pytest.approx(by_observers, rel=0.1)
+    thrice = by_observers + by_images + parts.by_trials[0, 1]
     assert np.var(crossed[0] - crossed[1]) == pytest.approx(thrice, rel=0.12)
+
+
+def test_a_generator_differs_from_none_with_a_variance_of_the_sum(table_of):
+    """Two generators judged by different people have nothing in common."""
+    rng = np.random.default_rng(2)
+    rows = [
+        (
+            f"{name}{n % 20}",
+            f"{name}{n % 30}",
+            name,
+            "fake",
+            "real" if rng.random() < 0.4 else "fake",
+        )
+        for name in "ab"
+        for n in range(200)
+    ]
+    residuals = residuals_of(count(table_of(dict.fromkeys(rows))).sums())
+    own = residuals.own(MEASURES["error_rate"])
+    pair = residuals.differences(MEASURES["error_rate"])
+    for name in ("by_observers", "by_images"):
+        assert getattr(pair, name).variance[0, 1] == pytest.approx(
+            getattr(own, name).variance.sum()
+        )
+    assert pair.by_trials[0, 1] == pytest.approx(own.by_trials.sum())
+    assert pair.by_images.doubt[0, 1] == pytest.approx(own.by_images.doubt.sum())
 
 
 def test_images_alone_decide_the_width_when_all_observers_agree(table_of):
@@ -113,10 +143,69 @@ def test_the_tail_of_a_small_sample_is_hesterbergs():
     assert tail_probability(0.90, 1e9) == pytest.approx(0.05)
 
 
+def components(observers, images, trials, observers_doubt=1.0, images_doubt=1.0):
+    parts = [
+        Part(np.array([variance]), np.array([doubt]))
+        for variance, doubt in ((observers, observers_doubt), (images, images_doubt))
+    ]
+    return Components(*parts, np.array([trials]))
+
+
 def test_degrees_of_freedom_are_satterthwaites():
-    # O = 3 of 11 observers, I = 2 of 21 images, T = 1: (3 + 2 - 1)² / (9 / 10 + 4 / 20)
-    parts = Components(*(np.array([variance]) for variance in (3.0, 2.0, 1.0)))
-    assert parts.degrees(np.array([11]), np.array([21]))[0] == pytest.approx(16 / 1.1)
+    # 2 (3 + 2 - 1)² / (1 + 1)
+    assert components(3.0, 2.0, 1.0).degrees()[0] == pytest.approx(16.0)
+
+
+@pytest.mark.parametrize(
+    ("observers", "images", "trials", "variance", "doubt"),
+    [(3.0, 2.0, 1.0, 4.0, 5.0), (3.0, 0.5, 1.0, 3.0, 4.0), (0.5, 3.0, 1.0, 3.0, 1.0)],
+    ids=["both", "observers alone", "images alone"],
+)
+def test_a_way_that_adds_nothing_adds_no_doubt(observers, images, trials, variance, doubt):
+    found = components(observers, images, trials, observers_doubt=4.0, images_doubt=1.0)
+    assert found.variance()[0] == variance
+    assert found.degrees()[0] == pytest.approx(2 * variance**2 / doubt)
+
+
+def test_units_of_normal_residuals_have_the_degrees_of_a_sample_variance():
+    units = np.random.default_rng(0).normal(size=100_000)
+    part = Part.of((units**2).sum(), (units**4).sum(), np.array(100_000))
+    assert part.degrees() == pytest.approx(99_999, rel=0.02)
+
+
+def test_units_with_long_tails_have_fewer_degrees():
+    units = np.append(np.ones(99), 10.0)
+    part = Part.of((units**2).sum(), (units**4).sum(), np.array(100))
+    assert part.degrees() < 10
+
+
+def test_a_sample_variance_of_few_units_is_not_too_small():
+    # ten units: Σ x² × 10 / 9
+    part = Part.of(np.array(9.0), np.array(9.0), np.array(10))
+    assert part.variance == pytest.approx(10.0)
+    assert part.degrees() == pytest.approx(2 * 100 / (2 * 81 / 9))
+
+
+def test_a_tail_to_the_right_among_the_draws_widens_the_interval_to_the_left():
+    drawn = np.random.default_rng(0).exponential(size=100_000)
+    low, high = pivot_interval(0.0, drawn, error=1.0, degrees=np.inf, confidence=0.95)
+    # exponential quantiles: -log(0.025) - 1 and -log(0.975) - 1
+    assert (low, high) == pytest.approx((-2.689, 0.975), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "error"),
+    [([1.0, 1.0], 1.0), ([np.nan], 1.0), ([1.0, 2.0], 0.0), ([1.0, 2.0], np.nan)],
+)
+def test_draws_that_do_not_spread_give_no_interval(drawn, error):
+    found = pivot_interval(1.0, np.array(drawn), error=error, degrees=9.0, confidence=0.95)
+    assert found is None
+
+
+def test_intervals_of_rates_stay_within_0_and_1(table_of):
+    rows = [(f"o{n % 6}", f"s{n}", "gan", "fake", "fake" if n else "real") for n in range(60)]
+    found = score(table_of(rows), draws=500).generators[0].fake_error
+    assert 0 < found.low < found.value < found.high < 1
 
 
 def test_one_observer_has_a_value_but_no_interval(table_of):

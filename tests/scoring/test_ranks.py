@@ -13,7 +13,8 @@ def comparisons(values, spread=1.0, draws=40_000, confidence=0.95):
     values = np.array(values, dtype=float)
     drawn = values[:, None] + np.random.default_rng(0).normal(0, spread, (len(values), draws))
     shape = (len(values), len(values))
-    return compare(values, drawn, np.ones(shape), np.full(shape, MANY), confidence)
+    errors = np.full(shape, spread * np.sqrt(2))
+    return compare(values, drawn, errors, np.full(shape, MANY), confidence)
 
 
 def test_one_pair_has_the_normal_interval():
@@ -32,16 +33,16 @@ def test_a_shared_part_of_the_draws_does_not_blur_differences():
     values = np.array([0.0, 1.0])
     rng = np.random.default_rng(0)
     drawn = values[:, None] + rng.normal(0, 50, 5000) + rng.normal(0, 0.1, (2, 5000))
-    found = compare(values, drawn, np.ones((2, 2)), np.full((2, 2), MANY), 0.95)
-    assert found.low[1, 0] > 0.5
+    errors = np.full((2, 2), 0.1 * np.sqrt(2))
+    found = compare(values, drawn, errors, np.full((2, 2), MANY), 0.95)
+    assert found.high[1, 0] - found.value[1, 0] == pytest.approx(1.96 * errors[1, 0], rel=0.05)
 
 
 def test_few_degrees_of_freedom_widen_the_interval_to_students():
     values = np.array([0.0, 0.0])
     drawn = np.random.default_rng(0).normal(0, 1, (2, 40_000))
-    found = compare(values, drawn, np.ones((2, 2)), np.full((2, 2), 9.0), 0.95)
-    wanted = 2.262 * np.sqrt(2 * 10 / 9)
-    assert found.high[0, 1] == pytest.approx(wanted, rel=0.03)
+    found = compare(values, drawn, np.full((2, 2), 3.0), np.full((2, 2), 9.0), 0.95)
+    assert found.high[0, 1] == pytest.approx(2.262 * 3, rel=0.03)
 
 
 def test_a_clear_ladder_has_single_ranks_highest_error_first():

@@ -48,5 +48,8 @@ def plan(study: Study, pools: Sequence[Pool], *, turn: int) -> list[list[plannin
 def _sizes(
     study: Study, pools: Sequence[Pool]
 ) -> tuple[planning.PoolSize, list[planning.PoolSize]]:
-    real = planning.PoolSize(study.real_pool.pk, study.real_pool.count)
-    return real, [planning.PoolSize(pool.pk, pool.count) for pool in pools]
+    return _size(study.real_pool), [_size(pool) for pool in pools]
+
+
+def _size(pool: Pool) -> planning.PoolSize:
+    return planning.PoolSize(pool.pk, pool.count - pool.on_show, first=pool.on_show)

@@ -6,7 +6,7 @@ PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do 
 VENV := .venv/bin
 WORKERS ?= auto
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench messages clean
 
 run:  ## set up, then the site with its broker and workers; PORT=8000
 	@$(PYTHON) deploy/bootstrap.py run
@@ -24,7 +24,13 @@ lint:
 	$(VENV)/mypy
 
 bench:  ## what is timed, as JSON
-	@for name in web train; do $(VENV)/python -m bench.$$name --json; done
+	@for name in scoring coverage published timing web train; do $(VENV)/python -m bench.$$name --json; done
+
+messages:  ## gather what annotators read into locale/ and compile it; needs GNU gettext
+	for domain in django djangojs; do $(VENV)/python manage.py makemessages -d $$domain --all --no-location --no-wrap \
+		--no-obsolete --ignore tests --ignore var || exit 1; done
+	sed -i '/^"\(POT-Creation-Date\|Report-Msgid-Bugs-To\)/d' locale/*/LC_MESSAGES/*.po
+	$(VENV)/python manage.py compilemessages --ignore .venv --ignore var
 
 clean:  ## forget the environment; data in var/ stays
 	rm -rf .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache

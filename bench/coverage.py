@@ -156,7 +156,7 @@ class Flash:
     def truth(self) -> dict[str, float]:
         """The mean of the observers' thresholds in the population."""
         nodes, weights = np.polynomial.hermite_e.hermegauss(9)
-        limits = [self._observer(self.d_prime + self.d_prime_sd * node) for node in nodes]
+        limits = [self.observer(self.d_prime + self.d_prime_sd * node) for node in nodes]
         mean = np.average([own.threshold_ms(0.75) for own in limits], weights=weights)
         return {"threshold": float(mean)}
 
@@ -174,7 +174,7 @@ class Flash:
         rows = [
             row
             for number, d_prime in enumerate(d_primes)
-            for row in self._block(str(number), self._observer(d_prime), rng)
+            for row in self._block(str(number), self.observer(d_prime), rng)
         ]
         names = ("observer", "stimulus", "generator", "truth", "response", "exposure_ms")
         columns = dict(zip(names, zip(*rows, strict=True), strict=True))
@@ -185,7 +185,8 @@ class Flash:
             }
         )
 
-    def _observer(self, d_prime: float) -> SimulatedObserver:
+    def observer(self, d_prime: float) -> SimulatedObserver:
+        """An observer of this d′."""
         return SimulatedObserver(dprime=float(d_prime), tau_ms=self.tau_ms)
 
     def _block(

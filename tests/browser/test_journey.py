@@ -132,7 +132,7 @@ def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, perso
     judge(annotator, link, trials=20, practice=2)
     assert re.match(r"You were right about \d+ of 20 images", annotator.locator("h1").inner_text())
 
-    right = int(re.search(r"right (\d+) times", annotator.locator("h1").inner_text())[1])
+    right = int(re.search(r"right about (\d+) of", annotator.locator("h1").inner_text())[1])
     error_rate = row.locator("td[data-label='Error rate, %']")
     expect(error_rate).to_contain_text(f"{100 * (20 - right) / 20:.1f}", timeout=SCORED_MS)
     assert "1 person" in row.inner_text()

@@ -1,0 +1,65 @@
+"""Intervals hold the truth of simulated studies as often as they say."""
+
+import numpy as np
+import pytest
+
+from bench.coverage import DESIGNS, Coverage, Flash, Found, Rates, within
+
+STUDIES = 200
+BY_NAME = {design.name: design for design in DESIGNS}
+
+
+def covered(design, studies=STUDIES):
+    found = [design.study(seed, draws=200) for seed in range(studies)]
+    return {
+        name: Coverage.of(name, truth, [own[name] for own in found])
+        for name, truth in design.truth().items()
+    }
+
+
+@pytest.mark.parametrize("name", ["few images", "no spread", "unbalanced"])
+def test_intervals_hold_the_truth_about_95_times_in_100(name):
+    for measure in covered(BY_NAME[name]).values():
+        assert measure.without == 0
+        assert 0.915 <= measure.held <= 0.985  # 95 % ± 2.3 standard errors of 200 studies
+
+
+def test_intervals_over_observers_alone_miss_where_images_differ():
+    found = covered(BY_NAME["few images"], 100)
+    assert max(own.published for own in found.values()) < 0.8
+
+
+def test_thresholds_of_simulated_observers_lie_in_their_intervals():
+    found = covered(Flash("flash", observers=12), 60)["threshold"]
+    assert 0.87 <= found.held <= 1.0
+    assert found.published < 0.6  # the modal exposure leans to the start
+
+
+@pytest.mark.parametrize("design", DESIGNS[:-1], ids=lambda design: design.name)
+def test_the_closed_form_truth_is_that_of_many_simulated_answers(design):
+    wide = Rates(
+        **{**vars(design), "observers": 3000, "images": 3000, "real_images": 3000, "seen": 30}
+        | {"others_seen": 0, "seen_sd": 0.0}
+    )
+    table, truth = wide.table(0), wide.truth()
+    assert table.wrong[table.fake].mean() == pytest.approx(truth["fake_error"], abs=0.012)
+    assert table.wrong[~table.fake].mean() == pytest.approx(truth["real_error"], abs=0.012)
+
+
+def test_the_mean_threshold_is_that_of_many_simulated_observers():
+    design = BY_NAME["flash"]
+    d_primes = np.random.default_rng(0).normal(design.d_prime, design.d_prime_sd, 20_000)
+    limits = [design.observer(own).threshold_ms(0.75) for own in d_primes]
+    assert np.mean(limits) == pytest.approx(design.truth()["threshold"], rel=0.005)
+
+
+def test_what_holds_too_seldom_too_often_or_never_is_told():
+    def of(shares):
+        intervals = [(0.0, 2.0) if n < shares else (2.0, 3.0) for n in range(100)]
+        return Coverage.of("rate", 1.0, [Found(own) for own in intervals])
+
+    assert (of(95).held, of(95).too_high, of(95).too_low) == (0.95, 0.05, 0.0)
+    assert within([of(95)])
+    assert not within([of(95), of(92)])
+    assert not within([of(98)])
+    assert not within([Coverage.of("rate", 1.0, [Found(None)])])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from scoring.counts import Totals
 from scoring.intervals import Estimate, pivot_interval, too_few
-from scoring.ranks import Comparisons, compare
+from scoring.ranks import Comparisons, compare_by_errors
 from scoring.rates import MEASURES, Measure, error_rate
 from scoring.variance import Residuals
 
@@ -36,7 +36,7 @@ def compare_error_rates(
     """Compare the error rates of those generators that are `ranked`."""
     differences = residuals.differences(MEASURES["error_rate"])
     chosen = np.ix_(ranked, ranked)
-    return compare(
+    return compare_by_errors(
         error_rate(residuals.totals)[ranked],
         error_rate(crossed)[ranked],
         np.sqrt(differences.variance()[chosen]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,9 @@ from scoring.weights import LARGEST, Keys, Weights, draw_weights, unit_keys
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], object]
 
-CHUNK_WEIGHTS = 2**19
+CHUNK_WEIGHTS = 2**20
 SMALLEST_CHUNK = 64
+BLOCK = 64
 LIMB_BITS = 24
 MOST_THREADS = 8
 NO_SPREAD = 1e-12
@@ -108,22 +110,22 @@ def draw_totals(
     """
     drawer = _Drawer.of(counts, seed)
     totals = np.empty((2, 4, len(counts.generators), draws), dtype=np.int64)
-    ends = _chunk_ends(counts, draws)
+    size = _chunk_draws(counts)
+    starts, ends = range(0, draws, size), [*range(size, draws, size), draws]
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as threads:
-        parts = threads.map(drawer.draw, [0, *ends[:-1]], ends)
-        for start, end, part in zip([0, *ends[:-1]], ends, parts, strict=True):
+        parts = threads.map(drawer.draw, starts, ends)
+        for start, end, part in zip(starts, ends, parts, strict=True):
             totals[..., start:end] = part
             if progress:
                 progress(end, draws)
     return totals
 
 
-def _chunk_ends(counts: Counts, draws: int) -> list[int]:
-    """Where chunks of draws end: after few draws where there are many observers, images or cells."""
+def _chunk_draws(counts: Counts) -> int:
+    """How many draws to take at once: few where there are many observers, images or cells."""
     shapes = [tally.trials.shape for tally in (*counts.fakes, counts.reals)]
     largest = max(len(counts.observers), *(max(shape) for shape in shapes), 1)
-    size = max(CHUNK_WEIGHTS // largest, SMALLEST_CHUNK)
-    return [*range(size, draws, size), draws]
+    return max(CHUNK_WEIGHTS // int(largest), SMALLEST_CHUNK)
 
 
 @dataclass(frozen=True)
@@ -148,19 +150,19 @@ class _Drawer:
             _limbs(counts.share),
         )
 
-    def draw(self, start: int, stop: int) -> Whole:
-        """(2, 4, G, stop - start)."""
-        weights = draw_weights(self.observers, start, stop)
-        shape = (4, len(self.counts.generators), stop - start)
+    def draw(self, start: int, end: int) -> Whole:
+        """(2, 4, G, end - start)."""
+        weights = draw_weights(self.observers, start, end)
+        shape = (4, len(self.counts.generators), end - start)
         totals = np.empty((2, *shape), dtype=np.int64)
         totals[1] = _product(self.by_observer, weights.astype(np.float64)).reshape(shape)
         for number, tally in enumerate(self.counts.fakes):
-            by_row = _by_row(tally, draw_weights(self.images[number], start, stop))
+            by_row = _by_row(tally, draw_weights(self.images[number], start, end))
             totals[0, :2, number] = _weighted_sums(tally, by_row, weights)
         reals = self.counts.reals
-        rows = _by_row(reals, draw_weights(self.images[-1], start, stop))
+        by_cell = _by_row(reals, draw_weights(self.images[-1], start, end))
         own = weights[reals.observer].astype(np.float64)
-        totals[0, 2:] = [_product(self.share, own * row) for row in rows]
+        totals[0, 2:] = [_product(self.share, own * cells) for cells in by_cell]
         return totals
 
 
@@ -201,10 +203,25 @@ def _dense_if_full(matrix: Any) -> Any:
 
 def _product(limbs: tuple[Any, ...], weights: Floats) -> Whole:
     """The matrix of these limbs × weights, in whole numbers: exact, at the speed of floats."""
-    total: Whole = (limbs[0] @ weights).astype(np.int64)
-    for number, limb in enumerate(limbs[1:], start=1):
-        total += (limb @ weights).astype(np.int64) << number * LIMB_BITS
+    total = np.zeros((limbs[0].shape[0], weights.shape[1]), dtype=np.int64)
+    for number, limb in enumerate(limbs):
+        part = limb @ weights if sparse.issparse(limb) else _blockwise(limb, weights)
+        total += part.astype(np.int64) << number * LIMB_BITS
     return total
+
+
+def _blockwise(first: Floats, second: Floats) -> Floats:
+    """first @ second by blocks so small that the linear algebra library starts no threads.
+
+    The draws are on all processors already; threads below them only wait for one another.
+    """
+    product = np.zeros((first.shape[0], second.shape[1]))
+    for row, inner, column in itertools.product(
+        *(range(0, size, BLOCK) for size in (*first.shape, second.shape[1]))
+    ):
+        rows, inners, columns = (slice(at, at + BLOCK) for at in (row, inner, column))
+        product[rows, columns] += first[rows, inners] @ second[inners, columns]
+    return product
 
 
 def tail_probability(confidence: float, degrees: float) -> float:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.counts import Counts, ImageSums, Sums, Whole, count
+from scoring.counts import ImageSums, Sums, Whole, count
 from scoring.intervals import draw_totals
-from scoring.response_times import RunningTimes, Timed, timed_answers
+from scoring.response_times import RunningTimes, timed_answers
 from scoring.score import Evidence, Scores, Settings, scores_of, thresholds_of
 from scoring.selection import LeftOut, Skipped, select
 from scoring.staircase import RULES, BlockThreshold, Staircase
@@ -49,7 +49,7 @@ class Live:
         """Start without trials; the arguments are those of `score`."""
         self._settings = Settings(draws, seed, confidence, skipped, staircase)
         self._parts: dict[str, _Part] = {}
-        self._running = _Running(np.zeros((2, 4, 0, draws), dtype=np.int64))
+        self._running = _Running(np.zeros((2, 4, 0, draws), dtype=np.int64), seed)
 
     def put(self, observer: str, table: TrialTable) -> None:
         """Let `table` be all trials of the observer, in place of those put before.
@@ -63,36 +63,33 @@ class Live:
         others = set(table.observer.tolist()) - {observer}
         if others:
             raise ValueError(f"all trials must be of observer {observer!r}, got {min(others)!r}")
-        part = _Part.of(table, self._settings)
+        used, left_out = select(table, self._settings.skipped)
+        blocks = thresholds_of(used, self._settings)
         if observer in self._parts:
-            self._running.add(self._parts.pop(observer), -1, self._settings)
+            self._running.add(self._parts.pop(observer).used, -1)
         if len(table):
-            self._running.add(part, 1, self._settings)
-            self._parts[observer] = part
+            columns, sums = self._running.add(used, 1)
+            self._parts[observer] = _Part(used, columns, sums, blocks, left_out)
 
     def scores(self) -> Scores:
         """The scores of all trials that are there now."""
-        parts = [self._parts[observer] for observer in sorted(self._parts)]
-        return scores_of(self._running.evidence(parts), self._settings)
+        return scores_of(self._running.evidence(self._parts), self._settings)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One observer's trials, counted; their draws are not kept, but drawn again when needed."""
+    """One observer's trials. Their draws would be too large to keep, and are drawn again if needed.
 
-    counts: Counts
-    sums: Sums
-    timed: dict[str, Timed]
+    Attributes:
+        used: the trials that count.
+        columns: (g,) of the generators among them. sums: (4, g) as `Sums.by_observer`.
+    """
+
+    used: TrialTable
+    columns: Columns
+    sums: Whole
     blocks: tuple[BlockThreshold, ...]
-    n_trials: int
     left_out: LeftOut
-
-    @classmethod
-    def of(cls, table: TrialTable, settings: Settings) -> _Part:
-        used, left_out = select(table, settings.skipped)
-        counts = count(used)
-        blocks = thresholds_of(used, settings)
-        return cls(counts, counts.sums(), timed_answers(used), blocks, len(used), left_out)
 
 
 class _Images:
@@ -129,6 +126,7 @@ class _Running:
     """Sums over all observers, with a column for each generator ever seen."""
 
     drawn: Whole
+    seed: int
     columns: dict[str, int] = field(default_factory=dict)
     real_trials: Whole = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     real_pairs: Whole = field(default_factory=lambda: np.zeros((2, 0, 0), dtype=np.int64))
@@ -136,31 +134,34 @@ class _Running:
     fakes: defaultdict[str, _Images] = field(default_factory=lambda: defaultdict(_Images))
     times: defaultdict[str, RunningTimes] = field(default_factory=lambda: defaultdict(RunningTimes))
 
-    def add(self, part: _Part, times: int, settings: Settings) -> None:
-        """Add an observer's part (`times` 1), or take it away (-1)."""
-        own = self._columns(part.sums.generators)
-        drawn = draw_totals(part.counts, draws=settings.draws, seed=settings.seed)
-        for column, part_drawn in zip(own.tolist(), drawn.transpose(2, 0, 1, 3), strict=True):
-            self.drawn[:, :, column] += times * part_drawn
-        self.real_trials[own] += times * part.sums.real_trials
-        self.real_pairs[:, own[:, None], own] += times * part.sums.real_pairs
-        self.reals.add(part.sums.reals, own, times)
-        for name, images in zip(part.sums.generators, part.sums.fakes, strict=True):
+    def add(self, used: TrialTable, times: int) -> tuple[Columns, Whole]:
+        """Add an observer's trials (`times` 1), or take them away (-1); their columns and sums."""
+        counts = count(used)
+        sums = counts.sums()
+        own = self._columns(sums.generators)
+        drawn = draw_totals(counts, draws=self.drawn.shape[-1], seed=self.seed)
+        for number, column in enumerate(own.tolist()):
+            self.drawn[:, :, column] += times * drawn[:, :, number]
+        self.real_trials[own] += times * sums.real_trials
+        self.real_pairs[:, own[:, None], own] += times * sums.real_pairs
+        self.reals.add(sums.reals, own, times)
+        for name, images in zip(sums.generators, sums.fakes, strict=True):
             self.fakes[name].add(images, ONLY, times)
-        for name, answers in part.timed.items():
+        for name, answers in timed_answers(used).items():
             self.times[name].add(answers, times)
+        return own, sums.by_observer.sum(axis=2)
 
-    def evidence(self, parts: Sequence[_Part]) -> Evidence:
+    def evidence(self, parts: Mapping[str, _Part]) -> Evidence:
         """All that is there, and the observers' parts of it, as `score` gathers it from a table."""
         fakes = {name: images.sums(ONLY) for name, images in self.fakes.items()}
         generators = tuple(sorted(name for name, images in fakes.items() if images.names))
         own = self._columns(generators)
-        judges = [part for part in parts if part.n_trials]
+        judges = {name: parts[name] for name in sorted(parts) if len(parts[name].used)}
         return Evidence(
             sums=Sums(
                 generators=generators,
-                observers=tuple(part.counts.observers[0] for part in judges),
-                by_observer=self._by_observer(judges).take(own, axis=1),
+                observers=tuple(judges),
+                by_observer=self._by_observer(list(judges.values())).take(own, axis=1),
                 fakes=tuple(fakes[name] for name in generators),
                 reals=self.reals.sums(own),
                 real_trials=self.real_trials[own],
@@ -168,16 +169,18 @@ class _Running:
             ),
             drawn=self.drawn.take(own, axis=2),
             times=tuple(self.times[name].medians() for name in generators),
-            blocks=tuple(block for part in judges for block in part.blocks),
-            n_trials=sum(part.n_trials for part in judges),
-            left_out=LeftOut.together(part.left_out for part in parts),
+            blocks=tuple(block for part in judges.values() for block in part.blocks),
+            n_trials=sum(len(part.used) for part in judges.values()),
+            left_out=LeftOut.together(part.left_out for part in parts.values()),
         )
 
     def _by_observer(self, judges: Sequence[_Part]) -> Whole:
+        """(4, columns, O)."""
         sums = np.zeros((4, len(self.columns), len(judges)), dtype=np.int64)
-        for number, part in enumerate(judges):
-            own = self._columns(part.sums.generators)
-            sums[:, own, number] = part.sums.by_observer[:, :, 0]
+        if judges:
+            column = np.concatenate([part.columns for part in judges])
+            observer = np.repeat(np.arange(len(judges)), [len(part.columns) for part in judges])
+            sums[:, column, observer] = np.concatenate([part.sums for part in judges], axis=1)
         return sums
 
     def _columns(self, generators: Sequence[str]) -> Columns:

@@ -31,24 +31,44 @@ class Comparisons:
 
 
 def compare(
-    values: Floats, draws: Floats, errors: Floats, degrees: Floats, confidence: float
+    values: Floats, draws: Floats, scale: Floats, degrees: Floats, confidence: float
 ) -> Comparisons:
-    """Compare all pairs from joint draws.
-
-    The simultaneous intervals are value ± critical × error, where critical is the `confidence`
-    quantile over draws of the largest |t| of all pairs ("max-|t|"; Hothorn, Bretz and Westfall,
-    Biometrical Journal 50, 2008; it takes the place of Tukey's quantile where generators share
-    observers), read as a normal quantile and turned into Student's for the pair's degrees of
-    freedom. p values are of value / error against Student's t (Holm, Scandinavian Journal of
-    Statistics 6, 1979).
+    """Compare all pairs from joint draws, whose spread gives the standard errors.
 
     Args:
         values: (G,). draws: (G, draws), NaN where a draw has no trial of a generator.
-        errors: (G, G) standard errors of the pairs' differences, and their `degrees` of freedom.
+        scale: (G, G) what a pair's spread is multiplied by, beside √((degrees + 1) / degrees).
+        degrees: (G, G) degrees of freedom of a pair.
+    """
+    spread, largest = _joint_spread(draws)
+    errors = spread * scale * np.sqrt((degrees + 1) / degrees)
+    return _simultaneous(values, errors, largest, degrees, confidence)
+
+
+def compare_by_errors(
+    values: Floats, draws: Floats, errors: Floats, degrees: Floats, confidence: float
+) -> Comparisons:
+    """Compare all pairs with known standard errors `errors` (G, G); otherwise as `compare`.
+
+    The draws say only how far the pairs' differences go together.
+    """
+    spread, largest = _joint_spread(draws)
+    known = np.where(np.isnan(spread), np.nan, errors)
+    return _simultaneous(values, known, largest, degrees, confidence)
+
+
+def _simultaneous(
+    values: Floats, errors: Floats, largest: Floats, degrees: Floats, confidence: float
+) -> Comparisons:
+    """Intervals that all hold together: value ± critical × error.
+
+    Critical is the `confidence` quantile over draws of the largest |t| of all pairs ("max-|t|";
+    Hothorn, Bretz and Westfall, Biometrical Journal 50, 2008; it takes the place of Tukey's where
+    generators share observers), read as a normal quantile and turned into Student's for the pair's
+    degrees of freedom. p values are of value / error against Student's t (Holm, Scandinavian
+    Journal of Statistics 6, 1979).
     """
     difference = values[:, None] - values[None, :]
-    spreads, largest = _largest_t(draws)
-    errors = np.where(spreads, errors, np.nan)
     critical = stdtrit(degrees, ndtr(np.quantile(largest, confidence)))
     return Comparisons(
         value=difference,
@@ -58,10 +78,10 @@ def compare(
     )
 
 
-def _largest_t(draws: Floats) -> tuple[NDArray[np.bool_], Floats]:
-    """Which pairs (G, G) spread, and the largest |t| of all pairs in each draw."""
+def _joint_spread(draws: Floats) -> tuple[Floats, Floats]:
+    """The pairs' spread (G, G), NaN without one, and the largest |t| of all pairs in each draw."""
     count = len(draws)
-    spreads = np.zeros((count, count), dtype=np.bool_)
+    spread = np.full((count, count), np.nan)
     largest = np.zeros(draws.shape[1])
     for first in range(count - 1):
         shift = draws[first + 1 :] - draws[first]
@@ -69,8 +89,8 @@ def _largest_t(draws: Floats) -> tuple[NDArray[np.bool_], Floats]:
         own = np.nanstd(shift, axis=1)
         own[own < NO_SPREAD] = np.nan
         largest = np.fmax(largest, np.nanmax(np.abs(shift) / own[:, None], axis=0, initial=0))
-        spreads[first, first + 1 :] = spreads[first + 1 :, first] = ~np.isnan(own)
-    return spreads, largest
+        spread[first, first + 1 :] = spread[first + 1 :, first] = own
+    return spread, largest
 
 
 def _holm(difference: Floats, error: Floats, degrees: Floats) -> Floats:

@@ -31,6 +31,7 @@ SELECT = {"protocol": "select", "trials": 2, "rules": {"grid": 6}}
 STUDIES = {
     **dict.fromkeys(UNLIMITED, PLAIN),
     "practice": {"protocol": "unlimited", "trials": 2, "practice_trials": 2},
+    "results": PLAIN,
     "breaks": {"protocol": "unlimited", "trials": 4, "blocks": 2},
     "qualification": {**PLAIN, "practice_trials": 8, "rules": {"qualify_at": 1.0}},
     "limited": {"protocol": "limited", "trials": 2, "rules": {"exposures_ms": [1000]}},

@@ -11,7 +11,7 @@ from tests.live import log_in
 
 @pytest.fixture(scope="module")
 def code(studies):
-    return studies["practice"].rstrip("/").rpartition("/")[2]
+    return studies["results"].rstrip("/").rpartition("/")[2]
 
 
 @pytest.fixture

@@ -69,6 +69,13 @@ test("steps follow one another in the same frame, and the last one stays", async
   assert.deepEqual(log, [["image", 0], ["mask", 100], ["ground", 133]]);
 });
 
+test("the first frame of a page at rest, whose time may lie in the past, is not the onset", async () => {
+  const times_ms = [984, 1016.7, 1033.3, 1050];
+  const [step] = await play(async () => times_ms.shift(), 1000 / 60, [{ ms: 30, draw() {} }]);
+  assert.equal(step.onset_ms, 1016.7);
+  near(step.shown_ms, 33.3);
+});
+
 test("the frame interval is the median, whatever a few slow frames do", async () => {
   near(await measureFrameMs(frames(60)), 16.667);
   near(await measureFrameMs(frames(144, [3, 4, 5, 11, 19, 20])), 6.944);

@@ -7,9 +7,9 @@ import { MemoryStorage } from "../../evalsite/static/trial/storage.js";
 /** Let everything run that waits for nothing outside. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A screen's frames; those numbered in `drops` are never offered to the page. */
+/** A screen's frames from −1 on; those numbered in `drops` are never offered to the page. */
 export function frames(hz, drops = []) {
-  let number = -1;
+  let number = -2;
   return async () => {
     do number += 1;
     while (drops.includes(number));

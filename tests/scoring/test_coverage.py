@@ -1,11 +1,13 @@
 """Intervals hold the truth of simulated studies as often as they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bench.coverage import DESIGNS, Coverage, Flash, Found, Rates, within
+from bench.coverage import DESIGNS, Coverage, Flash, Found, within
 
-STUDIES = 200
+STUDIES = 150
 BY_NAME = {design.name: design for design in DESIGNS}
 
 
@@ -21,7 +23,7 @@ def covered(design, studies=STUDIES):
 def test_intervals_hold_the_truth_about_95_times_in_100(name):
     for measure in covered(BY_NAME[name]).values():
         assert measure.without == 0
-        assert 0.915 <= measure.held <= 0.985  # 95 % ± 2.3 standard errors of 200 studies
+        assert 0.91 <= measure.held <= 0.99  # 95 % ± 2.2 standard errors of 150 studies
 
 
 def test_intervals_over_observers_alone_miss_where_images_differ():
@@ -35,12 +37,9 @@ def test_thresholds_of_simulated_observers_lie_in_their_intervals():
     assert found.published < 0.6  # the modal exposure leans to the start
 
 
-@pytest.mark.parametrize("design", DESIGNS[:-1], ids=lambda design: design.name)
-def test_the_closed_form_truth_is_that_of_many_simulated_answers(design):
-    wide = Rates(
-        **{**vars(design), "observers": 3000, "images": 3000, "real_images": 3000, "seen": 30}
-        | {"others_seen": 0, "seen_sd": 0.0}
-    )
+@pytest.mark.parametrize("name", ["no spread", "5 % errors", "40 % errors"])
+def test_the_closed_form_truth_is_that_of_many_simulated_answers(name):
+    wide = replace(BY_NAME[name], observers=1500, images=1500, real_images=1500, seen=30)
     table, truth = wide.table(0), wide.truth()
     assert table.wrong[table.fake].mean() == pytest.approx(truth["fake_error"], abs=0.012)
     assert table.wrong[~table.fake].mean() == pytest.approx(truth["real_error"], abs=0.012)

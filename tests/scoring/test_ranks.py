@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scoring.intervals import ObserverMean
-from scoring.ranks import compare, holm, rank_means, rank_sets
+from scoring.ranks import compare, compare_by_errors, holm, rank_means, rank_sets
 
 MANY = 1e9
 
@@ -13,8 +13,7 @@ def comparisons(values, spread=1.0, draws=40_000, confidence=0.95):
     values = np.array(values, dtype=float)
     drawn = values[:, None] + np.random.default_rng(0).normal(0, spread, (len(values), draws))
     shape = (len(values), len(values))
-    errors = np.full(shape, spread * np.sqrt(2))
-    return compare(values, drawn, errors, np.full(shape, MANY), confidence)
+    return compare(values, drawn, np.ones(shape), np.full(shape, MANY), confidence)
 
 
 def test_one_pair_has_the_normal_interval():
@@ -34,15 +33,18 @@ def test_a_shared_part_of_the_draws_does_not_blur_differences():
     rng = np.random.default_rng(0)
     drawn = values[:, None] + rng.normal(0, 50, 5000) + rng.normal(0, 0.1, (2, 5000))
     errors = np.full((2, 2), 0.1 * np.sqrt(2))
-    found = compare(values, drawn, errors, np.full((2, 2), MANY), 0.95)
+    found = compare(values, drawn, np.ones((2, 2)), np.full((2, 2), MANY), 0.95)
     assert found.high[1, 0] - found.value[1, 0] == pytest.approx(1.96 * errors[1, 0], rel=0.05)
 
 
 def test_few_degrees_of_freedom_widen_the_interval_to_students():
     values = np.array([0.0, 0.0])
     drawn = np.random.default_rng(0).normal(0, 1, (2, 40_000))
-    found = compare(values, drawn, np.full((2, 2), 3.0), np.full((2, 2), 9.0), 0.95)
-    assert found.high[0, 1] == pytest.approx(2.262 * 3, rel=0.03)
+    few = np.full((2, 2), 9.0)
+    found = compare(values, drawn, np.ones((2, 2)), few, 0.95)
+    assert found.high[0, 1] == pytest.approx(2.262 * np.sqrt(2 * 10 / 9), rel=0.03)
+    known = compare_by_errors(values, drawn, np.full((2, 2), 3.0), few, 0.95)
+    assert known.high[0, 1] == pytest.approx(2.262 * 3, rel=0.03)
 
 
 def test_a_clear_ladder_has_single_ranks_highest_error_first():
@@ -67,10 +69,11 @@ def test_a_lone_generator_is_first():
 
 def test_generators_that_never_differ_are_not_told_apart():
     drawn = np.tile(np.random.default_rng(0).normal(size=500), (2, 1))
-    found = compare(np.zeros(2), drawn, np.ones((2, 2)), np.full((2, 2), 9.0), 0.95)
-    assert np.isnan(found.low[0, 1])
-    assert found.p_holm[0, 1] == 1.0
-    assert rank_sets(found)[1].tolist() == [2, 2]
+    for way in (compare, compare_by_errors):
+        found = way(np.zeros(2), drawn, np.ones((2, 2)), np.full((2, 2), 9.0), 0.95)
+        assert np.isnan(found.low[0, 1])
+        assert found.p_holm[0, 1] == 1.0
+        assert rank_sets(found)[1].tolist() == [2, 2]
 
 
 def test_holm_corrects_in_steps_and_keeps_the_order():

@@ -26,6 +26,7 @@ export async function measureFrameMs(nextFrame, count = 30) {
  */
 export async function play(nextFrame, frame_ms, steps) {
   const shown = [];
+  await nextFrame(); // of a page at rest, the first frame's time may lie in the past
   let onset_ms = await nextFrame();
   for (const { ms, draw } of steps) {
     draw();

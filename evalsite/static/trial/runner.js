@@ -134,6 +134,7 @@ class Runner {
 
   /** Show pictures until they are judged. */
   async #show(pictures) {
+    await this.nextFrame(); // of a page at rest, the first frame's time may lie in the past
     const onset_ms = await this.nextFrame();
     this.view.draw(pictures);
     return { onset_ms, record: {}, isOff: false };

@@ -182,8 +182,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     loop = time_loop(table, options.draws)
     del table
     there = [trials for trials in LIVE_TRIALS if trials <= options.trials]
-    newcomers = Study(max(there) // 200 + NEWCOMERS * len(there), trials_each=200)
-    live = list(time_live(newcomers, there, options.draws))
+    everyone = Study(options.trials // 1000 + NEWCOMERS)
+    live = list(time_live(everyone, there, options.draws))
     return {
         "trials": options.trials,
         "observers": options.trials // 1000,

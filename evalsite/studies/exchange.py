@@ -15,11 +15,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from pyarrow import ArrowInvalid, parquet
 
-from evalsite.accounts.rights import require_change
 from evalsite.catalog.models import Dataset
 from evalsite.studies import services, transfer
 from evalsite.studies.models import Protocol, Study
 from evalsite.studies.table import trial_table
+from evalsite.studies.views import own_study
 from scoring.dictionary import DATA_DICTIONARY, dictionary_csv
 from scoring.files import write_trials
 from scoring.rules import BadTable
@@ -94,16 +94,10 @@ def import_trials(request: HttpRequest) -> HttpResponse:
     return render(request, "studies/import.html", context)
 
 
-def _own(request: HttpRequest, code: str) -> Study:
-    study = get_object_or_404(Study, code=code)
-    require_change(request, study)
-    return study
-
-
 @login_required
 @require_POST
 def remove_import(request: HttpRequest, code: str) -> HttpResponse:
-    study = _own(request, code)
+    study = own_study(request, code)
     try:
         transfer.remove_import(study)
     except services.Refused as error:
@@ -117,7 +111,7 @@ def remove_import(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def trials_csv(request: HttpRequest, code: str) -> HttpResponseBase:
     """Every answer that counts, as `python -m scoring` reads it."""
-    study, simulated = _own(request, code), "simulated" in request.GET
+    study, simulated = own_study(request, code), "simulated" in request.GET
     chunks = transfer.csv_chunks(trial_table([study], simulated=simulated))
     name = transfer.file_name(study, "csv", simulated=simulated)
     return StreamingHttpResponse(
@@ -131,7 +125,7 @@ def trials_csv(request: HttpRequest, code: str) -> HttpResponseBase:
 @require_safe
 def trials_parquet(request: HttpRequest, code: str) -> HttpResponseBase:
     """The same as Parquet."""
-    study, simulated = _own(request, code), "simulated" in request.GET
+    study, simulated = own_study(request, code), "simulated" in request.GET
     file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
     write_trials(trial_table([study], simulated=simulated), file, "parquet")
     file.seek(0)

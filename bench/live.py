@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 EMAIL, PASSWORD = "researcher@example.org", "quiet gallery 42"
 """With which the owner of what `fill` makes logs in."""
 
+PATIENCE_S = 120
+"""A busy machine is no failure."""
+
 FOREIGN = ("DATABASE_URL", "BROKER_URL", "UNCANNY_POOL_STORE", "DEBUG", "ALLOWED_HOSTS", "PORT")
 
 
@@ -35,7 +38,7 @@ def free_port() -> int:
 
 
 def wait_until(
-    condition: Callable[[], Any], *, within_s: float, what: str, poll_s: float = 0.1
+    condition: Callable[[], Any], *, what: str, within_s: float = PATIENCE_S, poll_s: float = 0.1
 ) -> Any:
     """The first true value of `condition`; raises SiteFailed naming `what` did not come."""
     deadline = time.monotonic() + within_s
@@ -104,7 +107,7 @@ class Site:
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         return {**kept, **own, **self.env}
 
-    def start(self, *options: str, within_s: float = 90) -> float:
+    def start(self, *options: str, within_s: float = PATIENCE_S) -> float:
         """Start it and wait until it answers; the seconds that took."""
         began = time.monotonic()
         self.launch("--no-demo", *options)
@@ -134,7 +137,7 @@ class Site:
     def _has_ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
-    def stop(self, number: int = signal.SIGINT, *, within_s: float = 20) -> int:
+    def stop(self, number: int = signal.SIGINT, *, within_s: float = PATIENCE_S) -> int:
         """End it as Ctrl-C does (or by another signal); its exit code."""
         if self.process is None:
             return 0
@@ -144,7 +147,7 @@ class Site:
     def destroy(self) -> None:
         """End everything of this site, gently first; for the end of a test or benchmark."""
         with suppress(subprocess.TimeoutExpired):
-            self.stop()
+            self.stop(within_s=20)
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

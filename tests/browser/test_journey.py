@@ -14,8 +14,8 @@ from pools import sources
 from tests.live import answer, wait_for_question
 
 PASSWORD = "a quiet gallery of digits"
-BUILDING_MS = 60_000
-SCORED_MS = 30_000  # the page asks again by itself
+BUILDING_MS = 120_000
+SCORED_MS = 120_000  # the page asks again by itself
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,9 @@ def separate(tmp_path_factory):
 @pytest.fixture(params=["embedded", "separate"])
 def fresh_site(request, make_site):
     """A started site without data, on SQLite and its own broker or on servers of their own."""
-    return make_site(**request.getfixturevalue(request.param))
+    site = make_site(**request.getfixturevalue(request.param))
+    yield site
+    site.destroy()
 
 
 @pytest.fixture

@@ -14,16 +14,20 @@ def code(studies):
     return studies["results"].rstrip("/").rpartition("/")[2]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def simulate(site, code):
-    """Lets three more simulated observers take part."""
-    return lambda: site.manage("simulate", code, "--observers", "3")
+    """Lets three more simulated observers take part; the first three have."""
+
+    def more():
+        site.manage("simulate", code, "--observers", "3")
+
+    more()
+    return more
 
 
 @pytest.fixture
 def page(site, code, simulate, person):
     """The owner's page of the study, with results."""
-    simulate()
     page = person().new_page()
     log_in(page, site)
     page.goto(f"{site.url}/studies/{code}/")

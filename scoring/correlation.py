@@ -19,7 +19,7 @@ from scoring.figure import Figure
 from scoring.rules import BadTable
 
 LOWER_IS_BETTER = {"FD", "FDINF", "FID", "SFID", "KD", "KID", "MMD", "CMMD"}
-HIGHER_IS_BETTER = {"IS", "PRECISION", "RECALL", "DENSITY", "COVERAGE", "VENDI"}
+HIGHER_IS_BETTER = {"IS", "PRECISION", "RECALL", "DENSITY", "COVERAGE", "VENDI", "AUTHENTICITY"}
 METRIC_COLUMNS = ("generator", "name", "value")
 
 
@@ -94,10 +94,10 @@ def spearman(first: Numbers, second: Numbers, confidence: float = 0.95) -> Figur
 def lower_is_better(metric: str) -> bool | None:
     """Whether less of a metric is better, by its name up to the extractor's; None if not known.
 
-    >>> lower_is_better("FD-lite0"), lower_is_better("recall"), lower_is_better("mystery")
+    >>> lower_is_better("FID∞15-clean"), lower_is_better("recall"), lower_is_better("mystery")
     (True, False, None)
     """
-    stem = re.split(r"[-_ ]", metric)[0].upper()
+    stem = re.split(r"[-_ ∞]", metric)[0].upper()  # FD∞ and FID∞15 go as FD and FID do
     return True if stem in LOWER_IS_BETTER else False if stem in HIGHER_IS_BETTER else None
 
 

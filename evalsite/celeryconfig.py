@@ -9,12 +9,15 @@ broker_transport_options = {
     "socket_timeout": 10,
     "health_check_interval": 10,
 }
-imports = ("workers.tasks",)
+result_backend = f"evalsite.celery.ChordBackend+{settings.BROKER_URL.removeprefix('redis+')}"
+result_backend_transport_options = {"retry_policy": {"max_retries": 1, "timeout": 2.0}}
+imports = ("workers.tasks", "workers.measuring")
 task_ignore_result = True
 task_default_queue = "cpu"
 task_routes = {
     "workers.tasks.train": {"queue": "gpu"},
     "workers.tasks.sample": {"queue": "gpu"},
+    "workers.tasks.extract": {"queue": "gpu"},
     "workers.tasks.measure": {"queue": "gpu"},
 }
 worker_prefetch_multiplier = 1

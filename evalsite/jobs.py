@@ -58,6 +58,10 @@ class JobQuerySet(models.QuerySet[J], Generic[J]):
     def unfinished(self) -> Self:
         return self.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
 
+    def told(self) -> Self:
+        """Rows that people are told of; the rest is a part of something larger."""
+        return self
+
     def recent(self) -> Self:
         """Rows that a worker has begun, and not ended more than a minute ago."""
         minute_ago = timezone.now() - timedelta(minutes=1)
@@ -106,6 +110,11 @@ class Job(models.Model):
     @property
     def is_ready(self) -> bool:
         return self.state == JobState.READY
+
+    @property
+    def is_later(self) -> bool:
+        """Whether it is done while nothing else waits."""
+        return False
 
     @property
     def percent(self) -> int:
@@ -161,12 +170,17 @@ class Lease(Generic[J]):
     def should_stop(self) -> bool:
         return self._stop.is_set() or shutting_down.is_set()
 
-    def report(self, progress: float, note: str = "") -> None:
-        """Store how far the work is, a few times a second at most; raise Stopped when to stop."""
-        if time.monotonic() - self._reported > REPORT_EVERY_S:
+    def report(self, progress: float, note: str = "") -> bool:
+        """Store how far the work is, a few times a second at most; raise Stopped when to stop.
+
+        Return whether it was stored this time.
+        """
+        is_time = time.monotonic() - self._reported > REPORT_EVERY_S
+        if is_time:
             self._reported = time.monotonic()
             self._renew(progress=min(max(progress, 0.0), 1.0), note=note[:200])
         self.check()
+        return is_time
 
     def require(self) -> None:
         """Raise Stopped if another worker holds the row now; what it has stored must stand."""
@@ -203,7 +217,11 @@ class Lease(Generic[J]):
     def requeue(self) -> None:
         """Give the row back for its next segment."""
         if self._end(state=JobState.QUEUED, queued_at=timezone.now(), attempts=0):
-            enqueue(self.row.task, self.row.pk)
+            submit(self.row)
+
+    def wait(self) -> None:
+        """Leave the row until somebody releases it."""
+        self._end(state=JobState.WAITING, queued_at=timezone.now(), attempts=0)
 
 
 def claim(model: type[J], pk: int) -> Lease[J] | None:
@@ -226,7 +244,7 @@ def claim(model: type[J], pk: int) -> Lease[J] | None:
 
 def submit(row: Job) -> None:
     """Ask a worker to complete a row that has just been written."""
-    enqueue(row.task, row.pk)
+    enqueue(row.task, row.pk, later=row.is_later)
 
 
 def release(row: Job) -> None:

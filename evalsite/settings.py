@@ -20,6 +20,10 @@ env.read_env(str(BASE_DIR / ".env"), recurse=False)
 DATA_DIR = Path(env.str("UNCANNY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 POOL_STORE = env.str("UNCANNY_POOL_STORE", str(DATA_DIR / "pools"))  # a folder, or s3://… by fsspec
 MEDIA_ROOT = DATA_DIR / "files"
+FEATURES_DIR = Path(env.str("UNCANNY_FEATURES_DIR", str(DATA_DIR / "features"))).resolve()
+
+# Read by the metrics, which know no settings: published weights, uploaded or fetched once.
+os.environ.setdefault("UNCANNY_WEIGHTS_DIR", str(DATA_DIR / "weights"))
 
 SECRET_KEY = env.str("SECRET_KEY")
 DEBUG = env.bool("DEBUG", False)
@@ -157,6 +161,11 @@ ONNX_MAX_MB = env.int("UNCANNY_ONNX_MAX_MB", 512)
 ONNX_TIMEOUT_S = env.int("UNCANNY_ONNX_TIMEOUT_S", 600)
 ONNX_MEMORY_MB = env.int("UNCANNY_ONNX_MEMORY_MB", 4096)
 INSECURE_SANDBOX = env.bool("UNCANNY_INSECURE_SANDBOX", False)
+
+# What pools are measured with; a network whose weights are not at hand is left out.
+METRIC_EXTRACTORS: list[str] = env.list("UNCANNY_METRIC_EXTRACTORS", ["lite0", "tf1", "clean"])
+# Images whose features one worker computes at a time; an eighth of it with large networks.
+RANGE_IMAGES = env.int("UNCANNY_RANGE_IMAGES", 1000)
 
 MESSAGE_TAGS = {messages.ERROR: "error", messages.SUCCESS: "success"}
 

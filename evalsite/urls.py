@@ -7,8 +7,8 @@ from django.views.i18n import JavaScriptCatalog
 urlpatterns = [
     path("", include("evalsite.home.urls")),
     path("", include("evalsite.studies.urls")),  # before results: /studies/launch/ is no code
+    path("", include("evalsite.catalog.urls")),  # before generators: /generators/train/ is none
     path("", include("evalsite.leaderboard.urls")),
-    path("", include("evalsite.catalog.urls")),
     path("accounts/", include("evalsite.accounts.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("jsi18n/", JavaScriptCatalog.as_view(packages=["evalsite"]), name="javascript-catalog"),

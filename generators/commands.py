@@ -12,14 +12,15 @@ from tqdm import tqdm
 from generators.checkpoint import CheckpointError
 from generators.config import Config, ConfigError, available_configs, load_config, parse_override
 from generators.onnx_export import export
+from generators.onnx_sampling import inspect_onnx, sample_onnx
 from generators.outputs import OutputError, save_images
 from generators.run_folder import RunFolder, RunFolderError
 from generators.sampling import load_generator, sample
-from generators.sandbox.errors import SandboxError
-from generators.sandbox.onnx_sampling import insecure_allowed, inspect_onnx, sample_onnx
 from generators.training import Progress, Trainer, TrainingDiverged
 from pools.errors import PoolError, SourceError
 from pools.sources import load
+from sandbox.errors import SandboxError
+from sandbox.tiers import insecure_allowed
 
 # Every error of these is a plain line for the person who typed the command.
 FORESEEN = (

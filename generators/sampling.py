@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generators import checkpoint
@@ -32,6 +33,10 @@ class TrainedGenerator:
     def has_classes(self) -> bool:
         """Whether the network takes a label beside the noise."""
         return self.shape.class_count > 0
+
+    def labels(self, start: int, count: int) -> NDArray[np.int64] | None:
+        """The classes (count,) that images from `start` on are asked for, None without classes."""
+        return balanced_labels(self.shape.class_count, start, count) if self.has_classes else None
 
 
 def default_device() -> torch.device:
@@ -77,7 +82,7 @@ def render(network: nn.Module, z: Tensor, labels: Tensor | None) -> Images:
 
 
 def sample(
-    path: str | Path,
+    generator: str | Path | TrainedGenerator,
     count: int,
     *,
     seed: int,
@@ -87,16 +92,18 @@ def sample(
 ) -> Iterator[Images]:
     """Images `start` to `start + count` of the pool of `seed`, as uint8 (≤ batch, H, W, C) batches.
 
-    Workers that share a pool each ask for their own range. Classes, if any, cycle as
-    `balanced_labels` says. `progress` is called with the number of images made so far.
-    Raises CheckpointError if the file is no generator, ValueError for a negative count or start.
+    `generator` is a file, or what was loaded from one. Workers that share a pool each ask for their
+    own range. Classes, if any, are those of `TrainedGenerator.labels`. `progress` is called with the
+    number of images made so far. Raises CheckpointError if the file is no generator, ValueError for
+    a negative count or start.
     """
     if min(count, start, seed) < 0 or batch < 1:
         raise ValueError(
             f"count, start and seed must be at least 0 and batch at least 1, "
             f"got {count}, {start}, {seed} and {batch}"
         )
-    return _sample(load_generator(path), range(start, start + count), seed, batch, progress)
+    loaded = generator if isinstance(generator, TrainedGenerator) else load_generator(generator)
+    return _sample(loaded, range(start, start + count), seed, batch, progress)
 
 
 def _sample(
@@ -124,10 +131,8 @@ def sample_block(generator: TrainedGenerator, seed: int, first: int) -> Images:
     """The BLOCK_IMAGES images from `first`, a multiple of BLOCK_IMAGES."""
     device = next(generator.network.parameters()).device
     z = torch.from_numpy(noise(seed, first, BLOCK_IMAGES, generator.config.z_dim)).to(device)
-    labels = None
-    if generator.has_classes:
-        classes = balanced_labels(generator.shape.class_count, first, BLOCK_IMAGES)
-        labels = torch.from_numpy(classes).to(device)
+    classes = generator.labels(first, BLOCK_IMAGES)
+    labels = None if classes is None else torch.from_numpy(classes).to(device)
     return render(generator.network, z, labels)
 
 

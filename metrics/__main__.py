@@ -1,111 +1,252 @@
-"""`python -m metrics REAL FAKE`: IS, FD and KID between two sets of images."""
+"""`python -m metrics REAL FAKE`: how close generated images come to real ones, in figures."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from tqdm import tqdm
 
+from metrics import judgement
 from metrics.errors import MetricError
-from metrics.extractors.catalog import EXTRACTORS
-from metrics.figures import METRICS
-from metrics.measure import Figure, Measurement, measure
+from metrics.extractors import catalog
+from metrics.extractors.base import Extractor
+from metrics.features import FeatureCache, PoolProgress
+from metrics.measure import (
+    ASKED,
+    GROUPS,
+    Sets,
+    measure_features,
+    prepare,
+    require_seed,
+    wanted,
+)
+from metrics.measurement import Measurement
+from metrics.parallel import cores
+from metrics.source_pool import SourcePool, open_images
+from metrics.statistics_file import (
+    Statistics,
+    is_statistics,
+    load_statistics,
+    save_statistics,
+)
+from metrics.table import table
 from pools.errors import PoolError, SourceError
-from pools.sources import load
+from pools.sources import open_source
+
+INTERRUPTED = 130
+FAST = ("lite0", "classifier")
+ON_CPU = (*FAST, "onnx")
+WORTH_IF_FAST, WORTH = 1000, 50
+"""Images a process must have to do before it is worth its start."""
+
+NAMES = ("REAL", "FAKE", "the training images", "the held-out images")
+OTHER = {"train": "test", "test": "train"}
+
+Side = SourcePool | Statistics
+Opened = tuple[Side, Side, SourcePool | None, SourcePool | None]
+"""REAL, FAKE, training images, held-out images."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the figures; 0, or 2 after one line on stderr that says what is wrong."""
+    """Print the figures; 0, or 2 if there are none or one line on stderr says what is wrong."""
     options = _parser().parse_args(arguments)
     try:
-        measurement = _measured(options)
-    except (MetricError, PoolError, SourceError) as error:
+        measurement = _run(options)
+    except (MetricError, PoolError, SourceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; with --cache, what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
     if options.json:
         print(json.dumps(measurement.as_dict(), indent=2, ensure_ascii=False))
     else:
         print(table(measurement))
-    return 0
+    values = [figure.value for figure in measurement.figures]
+    return 2 if values and not any(value is not None for value in values) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m metrics", description=__doc__)
     kinds = "folder, zip, tar, .npz, .zarr, idx files or the name of a shipped pack"
-    parser.add_argument("real", metavar="REAL", help=f"real images: {kinds}")
-    parser.add_argument("fake", metavar="FAKE", help="generated images, of the same size")
+    statistics = "or a statistics file (.npz with mu and sigma)"
+    parser.add_argument("real", metavar="REAL", help=f"real images: {kinds}; {statistics}")
+    parser.add_argument("fake", metavar="FAKE", help="generated images, in any of these forms")
     parser.add_argument(
         "--metrics",
-        default=",".join(METRICS),
-        type=lambda text: tuple(text.split(",")),
-        help="which of %(default)s (default: all)",
+        type=lambda text: text.split(","),
+        help=f"some of {', '.join(ASKED)}, or a group: {', '.join(GROUPS)}",
     )
-    parser.add_argument("--extractor", default="lite0", help=f"one of {', '.join(EXTRACTORS)}")
-    parser.add_argument("--seed", type=int, default=0, help="draws splits and subsets")
+    parser.add_argument(
+        "--extractor", default="lite0", help=f"{', '.join(catalog.NAMES)} (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--train",
+        metavar="SOURCE",
+        help="what the generator learned from, where REAL is held out: gives what a perfect "
+        "generator would score, and memorisation",
+    )
     parser.add_argument(
         "--split",
         default="train",
         choices=("train", "test"),
-        help="which part of REAL, if it is divided (default: %(default)s)",
+        help="which part of REAL, if it is divided; the other serves as --train does "
+        "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--workers", type=int, help="processes, of one thread each (default: one a core)"
+    )
+    parser.add_argument("--pictures", metavar="FILE.png", type=Path, help="draw nearest neighbours")
+    parser.add_argument(
+        "--cache", metavar="DIR", type=Path, help="keep features, and take those that are kept"
+    )
+    parser.add_argument(
+        "--save-statistics", metavar="FILE.npz", type=Path, help="write mu and sigma of REAL"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="draws splits, subsets and pairs")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
-def _measured(options: argparse.Namespace) -> Measurement:
-    real, fake = load(options.real, split=options.split).images, load(options.fake).images
-    with tqdm(total=len(real) + len(fake), unit=" images", file=sys.stderr, leave=False) as bar:
-        return measure(
-            real,
-            fake,
-            metrics=options.metrics,
-            extractor=options.extractor,
+def _run(options: argparse.Namespace) -> Measurement:
+    _require_sense(options)
+    given = _given(options)
+    network = catalog.create(options.extractor)
+    sets = _features(options, given, network)
+    with tqdm(bar_format="{desc}", file=sys.stderr, leave=False) as bar:
+        measurement = measure_features(
+            *sets,
+            metrics=_asked(options),
             seed=options.seed,
-            progress=lambda done, _: bar.update(done - bar.n),
+            network=network,
+            telling=lambda name: bar.set_description(f"computing {name}"),
+        )
+    if options.save_statistics and not isinstance(sets.real, Statistics):
+        save_statistics(options.save_statistics, sets.real)
+    if options.pictures:
+        options.pictures.write_bytes(_picture(sets, measurement))
+    return measurement
+
+
+def _require_sense(options: argparse.Namespace) -> None:
+    """Refuse what can be refused before any work."""
+    wanted(options.metrics)
+    require_seed(options.seed)
+    catalog.require_known(options.extractor)
+    for path in (options.pictures, options.save_statistics):
+        if path and not path.parent.is_dir():
+            raise MetricError(f"{path} needs a folder to lie in, {path.parent} is none")
+
+
+def _asked(options: argparse.Namespace) -> list[str] | None:
+    """Return the metrics asked for, and with pictures what they show."""
+    metrics: list[str] | None = options.metrics
+    return [*metrics, "memorisation"] if metrics and options.pictures else metrics
+
+
+def _given(options: argparse.Namespace) -> Opened:
+    """Open REAL, FAKE and what stands beside REAL: training images or held-out ones."""
+    real = _opened(options.real, options.split, NAMES[0])
+    fake = _opened(options.fake, "train", NAMES[1])
+    if isinstance(real, SourcePool) and isinstance(fake, SourcePool):
+        fake = fake.numbered_as(real)
+    if options.save_statistics and isinstance(real, Statistics):
+        raise MetricError("--save-statistics needs images as REAL, got a statistics file")
+    train = held_out = None
+    if options.train:
+        train = _images(options.train, "train", NAMES[2])
+    elif isinstance(real, SourcePool) and _is_divided(options.real, OTHER[options.split]):
+        other = _images(
+            options.real, OTHER[options.split], NAMES[2 if options.split == "test" else 3]
+        )
+        train, held_out = (other, None) if options.split == "test" else (None, other)
+    if options.pictures and (train or held_out) is None:
+        raise MetricError("--pictures needs training images: give --train, or a divided REAL")
+    return real, fake, train, held_out
+
+
+def _opened(path: str, split: str, name: str) -> SourcePool | Statistics:
+    return load_statistics(path) if is_statistics(path) else _images(path, split, name)
+
+
+def _images(path: str, split: str, name: str) -> SourcePool:
+    with _bar(f"reading {name}", 0) as bar:
+        return open_images(path, split=split, progress=lambda done, total: _show(bar, done, total))
+
+
+def _is_divided(path: str, other: str) -> bool:
+    try:
+        open_source(path, split=other).resources.close()
+    except SourceError:
+        return False
+    return True
+
+
+def _features(options: argparse.Namespace, given: Opened, network: Extractor) -> Sets:
+    pools = [
+        (name, pool)
+        for name, pool in zip(NAMES, given, strict=True)
+        if isinstance(pool, SourcePool)
+    ]
+    total = sum(len(pool) for _, pool in pools)
+    with _bar("features", total) as bar:
+        return prepare(
+            *given,
+            network=network,
+            cache=options.cache and FeatureCache(options.cache),
+            recipe=options.extractor,
+            workers=options.workers or _default_workers(options.extractor, total),
+            progress=_by_pool(bar, [name for name, _ in pools]),
         )
 
 
-def table(measurement: Measurement) -> str:
-    """Return the figures as aligned text, with what they rest on below."""
-    header = ("figure", "value", "95 % interval", "n real", "n fake", "as published")
-    cells = [header, *(_row(figure) for figure in measurement.figures)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(
-            text.ljust(width) if column in (0, 5) else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-    notes = [f"{figure.name}: {figure.note}" for figure in measurement.figures if figure.note]
-    return "\n".join(
-        [*lines, "", f"extractor {measurement.extractor}", *_resampled(measurement), *notes]
-    )
+def _default_workers(name: str, images: int) -> int:
+    """One process a core, unless there is less to do, or a GPU that one process keeps busy."""
+    from torch import cuda  # heavy, and by now loaded with the extractor
+
+    if not name.startswith(ON_CPU) and cuda.is_available():
+        return 1
+    worth = WORTH_IF_FAST if name.startswith(FAST) else WORTH
+    return max(min(cores(), images // worth), 1)
 
 
-def _row(figure: Figure) -> tuple[str, ...]:
-    interval = "–" if figure.low is None else f"{figure.low:.5g} to {figure.high:.5g}"
-    published = figure.published
-    return (
-        figure.name,
-        f"{figure.value:.5g}",
-        interval,
-        "–" if figure.n_real is None else f"{figure.n_real:,}",
-        f"{figure.n_fake:,}",
-        f"{published.value:.5g} ± {published.spread:.2g} ({published.protocol})"
-        if published
-        else "",
-    )
+def _picture(sets: Sets, measurement: Measurement) -> bytes:
+    if (
+        measurement.memorisation is None
+        or sets.learned is None
+        or isinstance(sets.fake, Statistics)
+    ):
+        raise MetricError("--pictures needs memorisation, which could not be judged")
+    return judgement.picture(measurement.memorisation, *sets.learned, sets.fake)
 
 
-def _resampled(measurement: Measurement) -> list[str]:
-    return [
-        f"{figure.name}: interval over {figure.resampled} ({figure.method})"
-        for figure in measurement.figures
-    ]
+@contextmanager
+def _bar(words: str, total: int) -> Iterator[tqdm]:  # type: ignore[type-arg]
+    with tqdm(total=total, desc=words, unit=" images", file=sys.stderr, leave=False) as bar:
+        yield bar
+
+
+def _show(bar: tqdm, done: int, total: int) -> None:  # type: ignore[type-arg]
+    bar.total = total
+    bar.update(done - bar.n)
+
+
+def _by_pool(bar: tqdm, names: Sequence[str]) -> PoolProgress:  # type: ignore[type-arg]
+    """Return what shows images done of all pools, and which pool they belong to."""
+    counts = [0] * len(names)
+
+    def show(pool: int, done: int) -> None:
+        if done > counts[pool]:
+            bar.set_description(f"features of {names[pool]}", refresh=False)
+        counts[pool] = done
+        bar.update(sum(counts) - bar.n)
+
+    return show
 
 
 if __name__ == "__main__":

@@ -1,6 +1,14 @@
 """What a metric refuses, by name; every message says what was got and what is wanted."""
 
-__all__ = ["ImageMismatch", "MetricError", "NotFinite", "TooFewImages", "UnknownName"]
+__all__ = [
+    "ImageMismatch",
+    "MetricError",
+    "NotFinite",
+    "TooFewImages",
+    "Unavailable",
+    "UnknownName",
+    "WorkerDied",
+]
 
 
 class MetricError(ValueError):
@@ -9,6 +17,10 @@ class MetricError(ValueError):
 
 class TooFewImages(MetricError):
     """A figure needs more images than there are."""
+
+
+class Unavailable(MetricError):
+    """A figure that cannot be had from this extractor, or from what is known of these images."""
 
 
 class ImageMismatch(MetricError):
@@ -21,3 +33,7 @@ class NotFinite(MetricError):
 
 class UnknownName(MetricError):
     """No metric or extractor has that name."""
+
+
+class WorkerDied(MetricError):
+    """A process that computed features ended before its work was done."""

@@ -30,15 +30,17 @@ class Estimate:
     method: str
     published: Published | None = None
 
-    def interval(self, floor: float = -np.inf) -> tuple[float, float] | None:
-        """Return the 95 % normal interval (low, high), low being at least floor, or None.
+    def interval(
+        self, floor: float = -np.inf, ceiling: float = np.inf
+    ) -> tuple[float, float] | None:
+        """Return the 95 % normal interval (low, high), cut at floor and ceiling, or None.
 
         >>> Estimate(1.0, 0.5, "delta").interval(floor=0.2)
         (0.2, 1.979981992270027)
         """
         if self.se is None:
             return None
-        return max(self.value - Z95 * self.se, floor), self.value + Z95 * self.se
+        return max(self.value - Z95 * self.se, floor), min(self.value + Z95 * self.se, ceiling)
 
 
 def jackknife_se(replicates: Floats, parts: float | None = None) -> float:

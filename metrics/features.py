@@ -1,45 +1,85 @@
-"""Features of a whole pool: streamed through an extractor once, and kept by content."""
+"""Features of whole pools: computed in ranges, once, and handed over in an order of their own."""
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics import parallel
 from metrics.errors import MetricError
-from metrics.extractors.base import Extractor, Features, Images, identity, require_images
+from metrics.extractors import catalog
+from metrics.extractors.base import (
+    Extractor,
+    Features,
+    Floats32,
+    Images,
+    identity,
+    require_images,
+)
+from metrics.feature_cache import Digests, Entry, FeatureCache, Part, Whole
+from metrics.gaussian import Gaussian
 from metrics.rows import require_finite
 from pools import store
+from pools.store import Labels
+
+__all__ = [
+    "ArrayPool",
+    "FeatureCache",
+    "ImagePool",
+    "PoolFeatures",
+    "PoolProgress",
+    "Progress",
+    "digests",
+    "extract_range",
+    "features_of",
+    "pool_features",
+    "read_at",
+]
 
 READ_IMAGES = 64
-"""Images read at once: a progress call every half second on one core."""
+"""Images read, and reported, at once."""
+
+RANGE_IMAGES = 2048
+"""Images of the largest range: what a process holds in memory, and loses if it is killed."""
+
+TASKS_A_WORKER = 8
 
 Progress = Callable[[int, int], object]
 """Called with (images done, images in all); what it returns is ignored."""
 
+Positions = NDArray[np.int64] | Sequence[int]
+
+PoolProgress = Callable[[int, int], object]
+"""Called with (which of the pools, its images done); what it returns is ignored."""
+
 
 class ImagePool(Protocol):
-    """Images as pools/store.py keeps them: uint8, shape (N, H, W, C), read in batches."""
+    """Images as pools/store.py keeps them: uint8, shape (N, H, W, C), read in ranges."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]: ...
+    @property
+    def labels(self) -> Labels | None: ...
     def __len__(self) -> int: ...
+    def read(self, start: int, stop: int) -> Images: ...
     def batches(self, size: int) -> Iterator[Images]: ...
     def content_hash(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class ArrayPool:
-    """An array of uint8 images (N, H, W, C) that reads, and is cached, like a pool."""
+    """An array of uint8 images (N, H, W, C), and their labels (N,) if any, that reads like a pool."""
 
     images: Images
+    labels: Labels | None = None
 
     def __post_init__(self) -> None:
         require_images(self.images)
@@ -52,6 +92,9 @@ class ArrayPool:
     def __len__(self) -> int:
         return len(self.images)
 
+    def read(self, start: int, stop: int) -> Images:
+        return self.images[start:stop]
+
     def batches(self, size: int) -> Iterator[Images]:
         return (self.images[start : start + size] for start in range(0, len(self), size))
 
@@ -60,37 +103,102 @@ class ArrayPool:
 
 
 @dataclass(frozen=True)
-class FeatureCache:
-    """Features in a folder, one file for each content hash and extractor."""
+class PoolFeatures:
+    """The features (n, d) of a pool's images, sorted by digest, so that their order tells nothing.
 
-    folder: Path
+    `probabilities` (n, k) is None where the extractor has no classes, `labels` (n,) where the pool
+    has none. `order` (n,) holds each row's position in the pool. `extractor` is the line that
+    tells extractors apart, `name` the extractor's name, `images` the pool itself. Arrays are
+    mapped from disk.
+    """
 
-    def get(self, content_hash: str, extractor: Extractor) -> Features | None:
-        """Return what was put for these pixels and this extractor; None if absent or damaged."""
-        try:
-            with np.load(self._path(content_hash, extractor), allow_pickle=False) as kept:
-                return Features(kept["features"], kept.get("probabilities"))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
+    features: Floats32
+    probabilities: Floats32 | None
+    digests: Digests
+    order: NDArray[np.int64]
+    labels: Labels | None
+    extractor: str
+    name: str
+    images: ImagePool
 
-    def put(self, content_hash: str, extractor: Extractor, features: Features) -> None:
-        """Keep features; a reader sees the whole file or none, also if the writer is killed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, NDArray[np.float32]] = {"features": features.features}
-        if features.probabilities is not None:
-            arrays["probabilities"] = features.probabilities
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as part:
-            try:
-                np.savez(part, allow_pickle=False, **arrays)
-                part.close()
-                Path(part.name).replace(self._path(content_hash, extractor))
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+    def __len__(self) -> int:
+        return len(self.features)
 
-    def _path(self, content_hash: str, extractor: Extractor) -> Path:
-        key = f"{content_hash}\n{identity(extractor)}"
-        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npz"
+    @cached_property
+    def gaussian(self) -> Gaussian:
+        """The normal distribution fitted to the features."""
+        return Gaussian.of_features(self.features)
+
+    def first(self, n: int) -> PoolFeatures:
+        """The first n images in the order of digests, which is a draw that no seed moves."""
+        if n >= len(self):
+            return self
+        return replace(
+            self,
+            features=self.features[:n],
+            probabilities=None if self.probabilities is None else self.probabilities[:n],
+            digests=self.digests[:n],
+            order=self.order[:n],
+            labels=None if self.labels is None else self.labels[:n],
+        )
+
+    def pixels(self, n: int) -> Images:
+        """The images of the first n rows, in the order of the rows."""
+        return read_at(self.images, self.order[:n])
+
+
+def read_at(pool: ImagePool, positions: Positions) -> Images:
+    """Return the images at some positions of a pool, which is read forwards.
+
+    >>> read_at(ArrayPool(np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)), [3, 0, 3]).ravel()
+    array([3, 0, 3], dtype=uint8)
+    """
+    distinct, place = np.unique(positions, return_inverse=True)
+    return np.concatenate([pool.read(at, at + 1) for at in distinct.tolist()])[place]
+
+
+def digests(images: Images) -> Digests:
+    """Return 64 bits of BLAKE2b of each image's pixels, shape (n,): equal pixels, equal digests.
+
+    >>> digests(np.zeros((2, 1, 1, 1), np.uint8))
+    array([5224996704525874836, 5224996704525874836], dtype=uint64)
+    """
+    found = (blake2b(image.tobytes(), digest_size=8).digest() for image in images)
+    return np.frombuffer(b"".join(found), np.dtype("<u8")).astype(np.uint64)
+
+
+def extract_range(
+    pool: ImagePool,
+    extractor: Extractor,
+    start: int,
+    stop: int,
+    cache: FeatureCache,
+    *,
+    content_hash: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Compute the features of images start to stop (exclusive) into the cache: a unit of work.
+
+    What is there already is not computed again, so a range that comes twice costs nothing, and
+    ranges may overlap; a range that is broken off leaves nothing. Any ranges that cover a pool make
+    the same features bit for bit. `content_hash` spares reading the pool for it where it is known.
+    Raises NotFinite naming the first image whose features are NaN or infinite.
+    """
+    entry = cache.entry(content_hash or pool.content_hash(), extractor)
+    _require_range(pool, start, stop)
+    gaps = entry.gaps(start, stop)
+    total = stop - start
+    done = total - sum(last - first for first, last in gaps)
+    for first, last in gaps:
+        parts = []
+        for at in range(first, last, READ_IMAGES):
+            parts.append(_extracted(pool, extractor, at, min(at + READ_IMAGES, last)))
+            done += len(parts[-1].digests)
+            if progress:
+                progress(done, total)
+        entry.put(_joined(parts))
+    if progress and not gaps:
+        progress(total, total)
 
 
 def pool_features(
@@ -98,46 +206,165 @@ def pool_features(
     extractor: Extractor,
     *,
     cache: FeatureCache | None = None,
+    content_hash: str | None = None,
+    recipe: str | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
-) -> Features:
-    """Return the features of all images of a pool, in its order, from the cache if they are there.
+) -> PoolFeatures:
+    """Return the features of all images of one pool: see `features_of`."""
+    (found,) = features_of(
+        [pool],
+        extractor,
+        cache=cache,
+        hashes=[content_hash] if content_hash else None,
+        recipe=recipe,
+        workers=workers,
+        progress=(lambda _, done: progress(done, len(pool))) if progress else None,
+    )
+    return found
 
-    Memory holds the features and one batch of images. Raises NotFinite naming the first image
-    whose features are NaN or infinite; such features are never kept.
+
+def features_of(
+    pools: Sequence[ImagePool],
+    extractor: Extractor,
+    *,
+    cache: FeatureCache | None = None,
+    hashes: Sequence[str] | None = None,
+    recipe: str | None = None,
+    workers: int = 1,
+    progress: PoolProgress | None = None,
+) -> list[PoolFeatures]:
+    """Return the features of all images of some pools, computing those that the cache has not.
+
+    Features lie on disk, without a cache in a temporary folder, and are mapped: memory holds a
+    range of them for each worker. One worker is this process, on as many threads as it has; more
+    are processes of one thread each, which create the extractor by its name, `recipe`, or without
+    one get a pickled copy. `hashes` are the pools' content hashes, where they are known.
+
+    Raises NotFinite naming the first image whose features are NaN or infinite, WorkerDied.
     """
-    report = progress or _silent
-    if cache is None:
-        return _extracted(pool, extractor, report)
-    content_hash = pool.content_hash()
-    kept = cache.get(content_hash, extractor)
-    if kept is None:
-        kept = _extracted(pool, extractor, report)
-        cache.put(content_hash, extractor, kept)
-    report(len(pool), len(pool))
-    return kept
+    hashes = hashes or [pool.content_hash() for pool in pools]
+    with tempfile.TemporaryDirectory(prefix="features-") as folder:
+        kept = cache or FeatureCache(Path(folder))
+        given = recipe if recipe and workers > 1 else extractor
+        job = Extraction(tuple(pools), tuple(hashes), given, kept)
+        entries = [kept.entry(each, extractor) for each in hashes]
+        for _ in range(2):  # once more if what was kept turns out to be damaged
+            _fill(job, entries, workers, progress or _silent)
+            found = [
+                _of_pool(whole, pool, extractor)
+                for entry, pool in zip(entries, pools, strict=True)
+                if (whole := entry.whole() or entry.assemble(len(pool)))
+            ]
+            if len(found) == len(pools):
+                return found
+    raise MetricError(f"features cannot be read back from {kept.folder}")
 
 
-def _extracted(pool: ImagePool, extractor: Extractor, progress: Progress) -> Features:
-    parts: list[Features] = []
-    done = 0
-    for images in pool.batches(READ_IMAGES):
-        part = extractor.extract(images)
-        require_finite(part.features, first_image=done)
-        parts.append(part)
-        done += len(part)
-        progress(done, len(pool))
-    if done != len(pool):
-        raise MetricError(f"a pool of {len(pool):,} images gave {done:,}")
-    return _joined(parts)
+Task = tuple[int, int, int]
+"""Which pool, and which images of it: start to stop (exclusive)."""
 
 
-def _joined(parts: list[Features]) -> Features:
-    probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-    return Features(
-        np.concatenate([part.features for part in parts]),
+@dataclass(frozen=True)
+class Extraction:
+    """Features of ranges of some pools, as a job for processes: it travels, its network does not."""
+
+    pools: tuple[ImagePool, ...]
+    hashes: tuple[str, ...]
+    extractor: str | Extractor
+    cache: FeatureCache
+
+    @cached_property
+    def network(self) -> Extractor:
+        return catalog.create(self.extractor) if isinstance(self.extractor, str) else self.extractor
+
+    def do(self, task: Task, report: Callable[[int], object]) -> None:
+        """Extract one range; `report` hears how many of its images are done."""
+        index, start, stop = task
+        extract_range(
+            self.pools[index],
+            self.network,
+            start,
+            stop,
+            self.cache,
+            content_hash=self.hashes[index],
+            progress=lambda done, _: report(done),
+        )
+
+
+def _fill(job: Extraction, entries: Sequence[Entry], workers: int, progress: PoolProgress) -> None:
+    """Compute what the cache has not."""
+    gaps = [
+        (index, *gap)
+        for index, (pool, entry) in enumerate(zip(job.pools, entries, strict=True))
+        for gap in entry.gaps(0, len(pool))
+    ]
+    tasks = _tasks(gaps, workers)
+    done, done_of_task = list(map(len, job.pools)), [0] * len(tasks)
+    for index, start, stop in gaps:
+        done[index] -= stop - start
+
+    def report(task: int, now: int) -> None:
+        index = tasks[task][0]
+        done[index] += now - done_of_task[task]
+        done_of_task[task] = now
+        progress(index, done[index])
+
+    for index, images in enumerate(done):
+        progress(index, images)
+    parallel.run(job, tasks, workers=workers, report=report)
+
+
+def _tasks(gaps: Sequence[Task], workers: int) -> list[Task]:
+    """Ranges small enough that workers end together, in multiples of what is read at once."""
+    missing = sum(stop - start for _, start, stop in gaps)
+    reads = -(-missing // (workers * TASKS_A_WORKER * READ_IMAGES))
+    size = min(max(reads, 1) * READ_IMAGES, RANGE_IMAGES)
+    return [
+        (index, at, min(at + size, stop))
+        for index, start, stop in gaps
+        for at in range(start, stop, size)
+    ]
+
+
+def _extracted(pool: ImagePool, extractor: Extractor, start: int, stop: int) -> Part:
+    images = pool.read(start, stop)
+    if len(images) != stop - start:
+        raise MetricError(f"a pool of {len(pool):,} images gave {start + len(images):,}")
+    rows = extractor.extract(images)
+    require_finite(rows.features, first_image=start)
+    return Part(start, rows, digests(images))
+
+
+def _joined(parts: Sequence[Part]) -> Part:
+    probabilities = [
+        each.rows.probabilities for each in parts if each.rows.probabilities is not None
+    ]
+    rows = Features(
+        np.concatenate([each.rows.features for each in parts]),
         np.concatenate(probabilities) if probabilities else None,
+    )
+    return Part(parts[0].start, rows, np.concatenate([each.digests for each in parts]))
+
+
+def _of_pool(whole: Whole, pool: ImagePool, extractor: Extractor) -> PoolFeatures:
+    labels = pool.labels
+    return PoolFeatures(
+        whole.features,
+        whole.probabilities,
+        whole.digests,
+        whole.order,
+        None if labels is None else labels[whole.order],
+        identity(extractor),
+        extractor.name,
+        pool,
     )
 
 
-def _silent(done: int, total: int) -> None:
+def _silent(pool: int, done: int) -> None:
     pass
+
+
+def _require_range(pool: ImagePool, start: int, stop: int) -> None:
+    if not 0 <= start < stop <= len(pool):
+        raise MetricError(f"a range needs to lie within 0 to {len(pool):,}, got {start} to {stop}")

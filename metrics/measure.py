@@ -1,194 +1,381 @@
-"""Two pools to figures: features once, then every metric that was asked for, with its interval."""
+"""Sets of images to figures: features once, then every metric that is asked for, with its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
-from metrics.errors import ImageMismatch, MetricError, TooFewImages, UnknownName
-from metrics.estimate import Estimate, Published
+from metrics import compare
+from metrics.compute import METRICS, PAIRWISE_IMAGES, Metric, Sides
+from metrics.duplicates import Duplicates, duplicates
+from metrics.errors import MetricError, TooFewImages, Unavailable, UnknownName
 from metrics.extractors import catalog
-from metrics.extractors.base import Extractor, Features, Images, identity
-from metrics.features import ArrayPool, FeatureCache, ImagePool, Progress, pool_features
-from metrics.figures import METRICS, figure_name
-from metrics.frechet import frechet_estimate
-from metrics.inception_score import inception_score
-from metrics.kid import kid
+from metrics.extractors.base import Extractor, Floats32, Images
+from metrics.features import (
+    ArrayPool,
+    FeatureCache,
+    ImagePool,
+    PoolFeatures,
+    PoolProgress,
+    Progress,
+    features_of,
+)
+from metrics.figures import Compared, Figure, Reference
+from metrics.judgement import Judgement, judge
+from metrics.mapped import small_in_memory
+from metrics.measurement import ClassFigure, Measurement
+from metrics.per_class import PerClass, per_class
+from metrics.statistics_file import Statistics
+from pools.store import Labels
 
 MAX_SEED = 2**32 - 1
-RESAMPLED = "generated images; the real ones are held fixed"
-RESAMPLED_ALONE = "generated images"
+FEWER = f"of the first {PAIRWISE_IMAGES:,} images a side, in the order of digests"
+READ_IMAGES = 256
+
+ASKED = (*METRICS, "memorisation", "duplicates")
+"""All that can be asked for."""
+
+GROUPS = {
+    "all": ASKED,
+    "default": tuple(name for name in ASKED if name not in ("fid_inf15", "cmmd")),
+    "prdc": ("precision", "recall", "density", "coverage"),
+}
+
+Pixels = ImagePool | Images
+Telling = Callable[[str], object]
+"""Called with what is computed next; what it returns is ignored."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One number with its 95 % interval, its n and all that tells it from another of its name.
+class Sets(NamedTuple):
+    """The sets of a comparison.
 
-    `low`, `high` and `se` are None where no interval can be had (`method` says why), `n_real` is
-    None for a metric that looks at generated images alone, `note` is empty or a caution in plain
-    words, and `published` is the variant that papers print, where it differs.
+    `train` are the images that a generator learned from, where `real` are held out, or `held_out`
+    are images that it never saw, where `real` are those it learned from: one of them at most.
     """
 
-    name: str
-    value: float
-    low: float | None
-    high: float | None
-    se: float | None
-    n_real: int | None
-    n_fake: int
-    extractor: str
-    resampled: str
-    method: str
-    published: Published | None
-    note: str
+    real: PoolFeatures | Statistics
+    fake: PoolFeatures | Statistics
+    train: PoolFeatures | None = None
+    held_out: PoolFeatures | None = None
 
+    @property
+    def others(self) -> PoolFeatures | None:
+        """Real images of the part that `real` is not."""
+        return self.train or self.held_out
 
-@dataclass(frozen=True)
-class Measurement:
-    """All figures of one comparison."""
-
-    figures: tuple[Figure, ...]
-    extractor: str
-    n_real: int
-    n_fake: int
-    seed: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain dicts, lists, strings and numbers, ready for JSON."""
-        plain = asdict(self)
-        return plain | {"figures": list(plain["figures"])}
+    @property
+    def learned(self) -> tuple[PoolFeatures, PoolFeatures | None] | None:
+        """What the generator learned from and what it never saw; None if nobody can tell."""
+        real = None if isinstance(self.real, Statistics) else self.real
+        if self.train:
+            return self.train, real
+        return (real, self.held_out) if real and self.held_out else None
 
 
 def measure(
-    real: ImagePool | Images,
-    fake: ImagePool | Images,
+    real: Pixels | Statistics,
+    fake: Pixels | Statistics,
     *,
-    metrics: Iterable[str] = tuple(METRICS),
+    train: Pixels | None = None,
+    held_out: Pixels | None = None,
+    metrics: Iterable[str] | None = None,
     extractor: str | Extractor = "lite0",
     seed: int = 0,
     cache: FeatureCache | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Measurement:
     """Measure generated images against real ones: pools, or uint8 arrays (N, H, W, 1 or 3).
 
-    `metrics` are among "is", "fid" and "kid"; `seed` draws the splits and subsets of the published
-    variants and moves nothing else; `progress` is called with the images done of both sets.
-    Equal pixels in equal order give equal digits, whatever holds them.
+    Either may be the statistics of a set, which leaves the Fréchet distance. `train`, `held_out`
+    and `metrics` are as `measure_features` takes them, the other options as `features_of` does;
+    `progress` is called with the images done of all sets. Equal images give equal digits, whatever
+    holds them, in whatever order.
 
-    Raises TooFewImages below 2 images a side, ImageMismatch if the sets differ in resolution or
-    channels, UnknownName for a metric or extractor that does not exist, NotFinite for features
-    that are no numbers, MetricError for a seed that is not 0 to 2³² - 1.
+    Raises TooFewImages below 2 images a side, UnknownName for a metric or extractor that does not
+    exist, ImageMismatch for images that are none, NotFinite for features that are no numbers,
+    MetricError for a seed that is not 0 to 2³² - 1.
     """
-    names = _known(metrics)
-    _require_seed(seed)
-    real_pool, fake_pool = _as_pool(real), _as_pool(fake)
-    _require_comparable(real_pool, fake_pool)
+    names = None if metrics is None else wanted(metrics)
+    require_seed(seed)
     network = catalog.create(extractor) if isinstance(extractor, str) else extractor
-    features = partial(pool_features, extractor=network, cache=cache)
-    total = len(real_pool) + len(fake_pool)
-    real_features = features(real_pool, progress=_part(progress, 0, total))
-    fake_features = features(fake_pool, progress=_part(progress, len(real_pool), total))
-    return Measurement(
-        tuple(COMPUTE[name](real_features, fake_features, network, seed) for name in names),
-        identity(network),
-        len(real_pool),
-        len(fake_pool),
-        seed,
+    sets = prepare(
+        real,
+        fake,
+        train,
+        held_out,
+        network=network,
+        cache=cache,
+        recipe=extractor if isinstance(extractor, str) else None,
+        workers=workers,
+        progress=progress and _summed(progress, (real, fake, train, held_out)),
+    )
+    return measure_features(*sets, metrics=names, seed=seed, network=network)
+
+
+def prepare(
+    real: Pixels | Statistics,
+    fake: Pixels | Statistics,
+    train: Pixels | None = None,
+    held_out: Pixels | None = None,
+    *,
+    network: Extractor,
+    cache: FeatureCache | None = None,
+    recipe: str | None = None,
+    workers: int = 1,
+    progress: PoolProgress | None = None,
+) -> Sets:
+    """Return the features of the sets of a comparison, all computed in one go (`features_of`).
+
+    Raises TooFewImages below 2 images a side, before anything is computed.
+    """
+    given = (real, fake, train, held_out)
+    pools = {at: _as_pool(each) for at, each in enumerate(given) if _is_pixels(each)}
+    for at, name in enumerate(("REAL", "FAKE")):
+        if at in pools:
+            compare.require_enough(name, len(pools[at]))
+    found = features_of(
+        list(pools.values()),
+        network,
+        cache=cache,
+        recipe=recipe,
+        workers=workers,
+        progress=progress,
+    )
+    features = dict(zip(pools, found, strict=True))
+    return Sets(
+        real if isinstance(real, Statistics) else features[0],
+        fake if isinstance(fake, Statistics) else features[1],
+        features.get(2),
+        features.get(3),
     )
 
 
-def _known(metrics: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(metrics))
-    unknown = [name for name in names if name not in METRICS]
-    if unknown or not names:
-        got = ", ".join(map(repr, unknown)) or "none"
-        raise UnknownName(f"metrics need to be among {', '.join(METRICS)}, got {got}")
-    return names
+def measure_features(
+    real: PoolFeatures | Statistics,
+    fake: PoolFeatures | Statistics,
+    train: PoolFeatures | None = None,
+    held_out: PoolFeatures | None = None,
+    *,
+    metrics: Iterable[str] | None = None,
+    seed: int = 0,
+    network: Extractor | None = None,
+    telling: Telling | None = None,
+) -> Measurement:
+    """Measure sets whose features are there.
+
+    `train` are the images that a generator learned from, where `real` are held out, or `held_out`
+    what it never saw, where `real` are what it learned from. With either, memorisation is judged,
+    and each figure has a reference: what as many of these images score against the same `real`.
+
+    `metrics` are among ASKED; None stands for the group "default", as far as these sets allow.
+    What is asked for and cannot be had is a figure without value and with the reason. A Fréchet
+    distance of n ≤ d images brings FD∞ and KID with it. Pixels are read for duplicates, and for
+    diversity, which needs `network`, the extractor. `seed` draws splits, halves, subsets and pairs.
+    """
+    names = wanted(metrics)
+    require_seed(seed)
+    compare.require_comparable(real, fake)
+    sets = Sets(real, fake, train, held_out)
+    with small_in_memory(_arrays(sets)):
+        return _measured(
+            sets,
+            names,
+            Sides(real, fake, seed, network),
+            asked=metrics is not None,
+            tell=telling or (lambda name: None),
+        )
 
 
-def _require_seed(seed: int) -> None:
+def _measured(
+    sets: Sets, names: Sequence[str], sides: Sides, *, asked: bool, tell: Telling
+) -> Measurement:
+    perfect = _perfect(sets, sides)
+    figures = [
+        figure
+        for name in _with_company(names, sides)
+        if (figure := _figure(name, sides, perfect, tell, asked=asked))
+    ]
+    judged = _judged(sets, sides.seed, tell) if "memorisation" in names else None
+    return Measurement(
+        extractor=sides.extractor[1],
+        n_real=compare.count(sets.real),
+        n_fake=compare.count(sets.fake),
+        n_train=None if sets.learned is None else len(sets.learned[0]),
+        seed=sides.seed,
+        figures=(*_cautioned(figures, sides), *([judged.authenticity] if judged else [])),
+        classes=_classes(sides) if "fid" in names else (),
+        memorisation=judged,
+        duplicates=_duplicates(sets.fake, tell) if "duplicates" in names else None,
+        warnings=(
+            *compare.warnings(sets.real, sets.fake),
+            *_unjudged(judged, asked and "memorisation" in names),
+        ),
+    )
+
+
+def _arrays(sets: Sets) -> Iterator[Floats32 | None]:
+    for each in sets:
+        if isinstance(each, PoolFeatures):
+            yield from (each.features, each.probabilities)
+
+
+def wanted(metrics: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the metrics of a list of names and groups; raises UnknownName for others."""
+    given = ["default"] if metrics is None else list(metrics)
+    unknown = [name for name in given if name not in ASKED and name not in GROUPS]
+    if unknown or not given:
+        raise UnknownName(
+            f"metrics need to be among {', '.join([*ASKED, *GROUPS])}, "
+            f"got {', '.join(map(repr, unknown)) or 'none'}"
+        )
+    return tuple(dict.fromkeys(each for name in given for each in GROUPS.get(name, (name,))))
+
+
+def require_seed(seed: int) -> None:
+    """Raise MetricError for a seed that draws nothing."""
     if not 0 <= seed <= MAX_SEED:
         raise MetricError(f"a seed needs to be 0 to {MAX_SEED}, got {seed}")
 
 
-def _as_pool(images: ImagePool | Images) -> ImagePool:
-    return ArrayPool(images) if isinstance(images, np.ndarray) else images
+def _is_pixels(given: Pixels | Statistics | None) -> TypeGuard[Pixels]:
+    return given is not None and not isinstance(given, Statistics)
 
 
-def _require_comparable(real: ImagePool, fake: ImagePool) -> None:
-    if real.shape[1:] != fake.shape[1:]:
-        raise ImageMismatch(
-            "both sets need the same height, width and channels, "
-            f"got {_size(real)} (real) and {_size(fake)} (fake)"
-        )
-    if min(len(real), len(fake)) < 2:
-        raise TooFewImages(
-            f"both sets need at least 2 images, got {len(real)} (real) and {len(fake)} (fake)"
-        )
+def _as_pool(given: Pixels) -> ImagePool:
+    return ArrayPool(given) if isinstance(given, np.ndarray) else given
 
 
-def _size(pool: ImagePool) -> str:
-    return " × ".join(map(str, pool.shape[1:]))
+def _summed(progress: Progress, sets: Sequence[Pixels | Statistics | None]) -> PoolProgress:
+    """Return what adds up the images done of all pools."""
+    total = sum(len(each) for each in sets if _is_pixels(each))
+    done: dict[int, int] = {}
+
+    def report(pool: int, now: int) -> None:
+        done[pool] = now
+        progress(sum(done.values()), total)
+
+    return report
 
 
-def _part(progress: Progress | None, before: int, total: int) -> Progress | None:
-    return None if progress is None else lambda done, _: progress(before + done, total)
+def _with_company(names: Sequence[str], sides: Sides) -> list[str]:
+    """Add what is to be read beside a Fréchet distance of few images."""
+    company = ("fid_inf", "kid") if "fid" in names and sides.too_few_for_frechet else ()
+    return [name for name in METRICS if name in names or name in company]
 
 
-def _is(real: Features, fake: Features, extractor: Extractor, seed: int) -> Figure:
-    if fake.probabilities is None:
-        raise MetricError(f"IS needs an extractor with classes, got {extractor.name}")
-    estimate = inception_score(fake.probabilities, seed=seed)
-    return _figure("is", estimate, None, len(fake), extractor, floor=1.0)
-
-
-def _fid(real: Features, fake: Features, extractor: Extractor, seed: int) -> Figure:
-    estimate = frechet_estimate(real.features, fake.features)
-    n, dimensions = min(len(real), len(fake)), real.features.shape[1]
-    note = ""
-    if n <= dimensions:
-        note = f"n = {n:,} ≤ d = {dimensions:,}: biased upward; read KID beside it"
-    return _figure("fid", estimate, len(real), len(fake), extractor, floor=0.0, note=note)
-
-
-def _kid(real: Features, fake: Features, extractor: Extractor, seed: int) -> Figure:
-    estimate = kid(real.features, fake.features, seed=seed)
-    return _figure("kid", estimate, len(real), len(fake), extractor)
-
-
-COMPUTE: Mapping[str, Callable[[Features, Features, Extractor, int], Figure]] = {
-    "is": _is,
-    "fid": _fid,
-    "kid": _kid,
-}
+def _perfect(sets: Sets, sides: Sides) -> Sides | None:
+    """Return as many real images of the other part as there are fakes, in their place."""
+    if sets.others is None or isinstance(sets.fake, Statistics):
+        return None
+    return replace(sides, fake=sets.others.first(len(sets.fake)))
 
 
 def _figure(
-    metric: str,
-    estimate: Estimate,
-    n_real: int | None,
-    n_fake: int,
-    extractor: Extractor,
-    *,
-    floor: float = -np.inf,
-    note: str = "",
-) -> Figure:
-    low, high = estimate.interval(floor) or (None, None)
-    return Figure(
-        name=figure_name(metric, extractor.name),
-        value=estimate.value,
+    name: str, sides: Sides, perfect: Sides | None, tell: Telling, *, asked: bool
+) -> Figure | None:
+    """Return a figure, refused where it cannot be had; None if nobody asked for it by name."""
+    tell(name)
+    metric = METRICS[name]
+    used = sides.fewer if metric.pairwise else sides
+    compared = Compared(*used.extractor, compare.count(used.real), compare.count(used.fake))
+    try:
+        estimate = metric.estimate(used)
+    except TooFewImages as reason:
+        return compared.refused(name, str(reason), alone=metric.alone)
+    except Unavailable as reason:
+        return compared.refused(name, str(reason), alone=metric.alone) if asked else None
+    return compared.figure(
+        name,
+        estimate,
+        bounds=metric.bounds,
+        alone=metric.alone,
+        note="" if used is sides else FEWER,
+        reference=None
+        if perfect is None
+        else _reference(metric, perfect.fewer if metric.pairwise else perfect),
+    )
+
+
+def _reference(metric: Metric, perfect: Sides) -> Reference | None:
+    try:
+        estimate = metric.estimate(perfect)
+    except (TooFewImages, Unavailable):
+        return None
+    low, high = estimate.interval(*metric.bounds) or (None, None)
+    return Reference(estimate.value, low, high, len(perfect.fakes))
+
+
+def _cautioned(figures: Sequence[Figure], sides: Sides) -> list[Figure]:
+    """Say of a Fréchet distance how far it is off, as far as FD∞ tells."""
+    debiased = next((each.value for each in figures if each.metric == "fid_inf"), None)
+    return [
+        replace(each, note=_bias(each, debiased, sides)) if each.metric == "fid" else each
+        for each in figures
+    ]
+
+
+def _bias(figure: Figure, debiased: float | None, sides: Sides) -> str:
+    if figure.value is None:
+        return figure.note
+    by = "" if debiased is None else f", here by about {max(figure.value - debiased, 0.0):.3g}"
+    if not sides.too_few_for_frechet:
+        return f"biased upward, about as 1/n{by}: compare at equal n only"
+    return (
+        f"n = {sides.least:,} ≤ d = {sides.dimensions:,}: the covariance is not of full rank, and "
+        f"the figure biased upward{by}; read FD∞ and KID instead"
+    )
+
+
+def _judged(sets: Sets, seed: int, tell: Telling) -> Judgement | None:
+    """Return what there is to say of memorisation; None where nothing can be said."""
+    if sets.learned is None or isinstance(sets.fake, Statistics):
+        return None
+    tell("memorisation")
+    try:
+        return judge(*sets.learned, sets.fake, seed=seed)
+    except TooFewImages:
+        return None
+
+
+def _unjudged(judged: Judgement | None, asked: bool) -> tuple[str, ...]:
+    if judged or not asked:
+        return ()
+    return ("memorisation cannot be judged without the training images",)
+
+
+def _classes(sides: Sides) -> tuple[ClassFigure, ...]:
+    real, fake = sides.fewer.real, sides.fewer.fake
+    if isinstance(real, Statistics) or isinstance(fake, Statistics):
+        return ()
+    if real.labels is None or fake.labels is None:
+        return ()
+    found = per_class(real.features, fake.features, real.labels, fake.labels)
+    return tuple(
+        _class_figure(label, found, real.labels, fake.labels)
+        for label in sorted([*found, *found.refused])
+    )
+
+
+def _class_figure(label: int, found: PerClass, real: Labels, fake: Labels) -> ClassFigure:
+    estimate = found.get(label)
+    low, high = (estimate and estimate.interval(0.0)) or (None, None)
+    return ClassFigure(
+        label,
+        n_real=int(np.count_nonzero(real == label)),
+        n_fake=int(np.count_nonzero(fake == label)),
+        value=None if estimate is None else estimate.value,
         low=low,
         high=high,
-        se=estimate.se,
-        n_real=n_real,
-        n_fake=n_fake,
-        extractor=identity(extractor),
-        resampled=RESAMPLED_ALONE if n_real is None else RESAMPLED,
-        method=estimate.method,
-        published=estimate.published,
-        note=note,
+        note=found.refused.get(label, ""),
     )
+
+
+def _duplicates(fake: PoolFeatures | Statistics, tell: Telling) -> Duplicates | None:
+    if isinstance(fake, Statistics):
+        return None
+    tell("duplicates")
+    return duplicates(fake.images.batches(READ_IMAGES))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from metrics.errors import TooFewImages
-from metrics.rows import Floats, feature_rows, require_same_dimensions
+from metrics.rows import Floats, Rows, blocks, feature_rows, require_same_dimensions
 
 CHUNK_ROWS = 4096
-"""Rows centred at once: bounds the copy while the matrix product stays efficient."""
+"""Rows centred at once, in float64: few enough for memory, enough for a fast matrix product."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,14 @@ class Moments:
 
 
 def moments(features: ArrayLike) -> Moments:
-    """Return the moments of finite features, shape (n, d) with n ≥ 1."""
-    rows = feature_rows(features, at_least=1)
-    starts = range(0, len(rows), CHUNK_ROWS)
-    return merged(_of_chunk(rows[start : start + CHUNK_ROWS]) for start in starts)
+    """Return the moments of finite features, shape (n, d) with n ≥ 1, read a chunk at a time."""
+    return row_moments(feature_rows(features, at_least=1))
+
+
+def row_moments(rows: Rows, only: NDArray[np.intp] | None = None) -> Moments:
+    """Return the moments of rows that are known to be finite, or of those with some indices."""
+    parts = blocks(len(rows) if only is None else len(only), CHUNK_ROWS)
+    return merged(_of_chunk(rows[part if only is None else only[part]]) for part in parts)
 
 
 def merged(parts: Iterable[Moments]) -> Moments:
@@ -63,7 +67,7 @@ def merged(parts: Iterable[Moments]) -> Moments:
     return reduce(Moments.merge, parts)
 
 
-def _of_chunk(rows: Floats) -> Moments:
-    mean = rows.mean(axis=0)
+def _of_chunk(rows: Rows) -> Moments:
+    mean = rows.mean(axis=0, dtype=np.float64)
     deviations = rows - mean
     return Moments(len(rows), mean, deviations.T @ deviations)

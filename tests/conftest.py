@@ -16,6 +16,8 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright leaves 
 @pytest.fixture(autouse=True)
 def own_folders(settings, tmp_path):
     settings.DATA_DIR = tmp_path / "data"
+    settings.FEATURES_DIR = tmp_path / "features"
+    settings.METRIC_EXTRACTORS = ["lite0"]
     settings.POOL_STORE = str(tmp_path / "pools")
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -25,12 +27,21 @@ def own_folders(settings, tmp_path):
 def enqueued(monkeypatch):
     """What workers were asked for, as [(task, key)]; the queues look empty."""
     from evalsite import jobs
+    from evalsite.leaderboard import measuring
     from evalsite.leaderboard import services as leaderboard
     from evalsite.studies.services import finishing
 
     asked = []
+
+    def enqueue(task, pk, *, later=False):
+        asked.append((task, pk))
+
+    def enqueue_chord(task, pks, *, then, pk, later=False):
+        asked.extend([*((task, each) for each in pks), (then, pk)])
+
     for module in (jobs, leaderboard, finishing):
-        monkeypatch.setattr(module, "enqueue", lambda task, pk: asked.append((task, pk)))
+        monkeypatch.setattr(module, "enqueue", enqueue)
+    monkeypatch.setattr(measuring, "enqueue_chord", enqueue_chord)
     monkeypatch.setattr(jobs, "waiting", lambda queue: 0)
     monkeypatch.setattr(jobs, "HEARTBEAT_S", 600.0)  # its thread sees no uncommitted rows
     return asked

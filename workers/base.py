@@ -8,8 +8,8 @@ from celery.signals import worker_shutting_down
 
 from evalsite.celery import app
 from evalsite.jobs import Job, Lease, Stopped, claim, shutting_down
-from generators.sandbox.errors import SandboxError
 from pools.errors import PoolError, SourceError
+from sandbox.errors import SandboxError
 
 log = logging.getLogger(__name__)
 

@@ -1,34 +1,29 @@
 """The Celery tasks. The sciences that need torch are imported when a task runs, so that a worker that only
 counts answers stays small."""
 
-import json
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from django.conf import settings
 
 from evalsite import jobs
 from evalsite.catalog import services as catalog
-from evalsite.catalog.models import Dataset, Generator, Pool, TrainingRun
+from evalsite.catalog.models import Pool, TrainingRun
 from evalsite.celery import app
 from evalsite.jobs import Lease, Stopped
+from evalsite.leaderboard import measuring
 from evalsite.leaderboard import services as leaderboard
-from evalsite.leaderboard.models import Measurement
 from evalsite.studies import services as studies
 from evalsite.studies.models import Study
-from pools import sources, stimulus, store
+from pools import stimulus
+from workers import drawing
 from workers.base import completes
+from workers.moments import Moments
 
 if TYPE_CHECKING:
     from generators.training import Progress, Trainer
-
-Batch = npt.NDArray[np.uint8]
 
 SEGMENT_S = 15.0
 
@@ -39,9 +34,10 @@ def train(lease: Lease[TrainingRun]) -> None:
     run = lease.row
     with tempfile.TemporaryDirectory() as folder:
         trainer = _trainer(run, Path(folder))
+        moments = Moments(run, trainer)
         trainer.advance(
             seconds=SEGMENT_S,
-            on_progress=lambda progress: _record(lease, progress),
+            on_progress=lambda progress: _record(lease, progress, moments),
             should_stop=lease.should_stop,
         )
         checkpoint = Path(folder) / "checkpoint.safetensors"
@@ -74,7 +70,7 @@ def _trainer(run: TrainingRun, folder: Path) -> "Trainer":
     return Trainer(config, images, real.labels, class_count=len(dataset.class_names))
 
 
-def _record(lease: Lease[TrainingRun], progress: "Progress") -> None:
+def _record(lease: Lease[TrainingRun], progress: "Progress", moments: Moments) -> None:
     """Keep and report a moment; the trainer asks by itself whether to stop, so that no step is lost."""
     sheet = None if progress.grid is None else stimulus.encode_grid(progress.grid[np.newaxis], 1)
     catalog.record_progress(
@@ -87,6 +83,7 @@ def _record(lease: Lease[TrainingRun], progress: "Progress") -> None:
     )
     with suppress(Stopped):
         lease.report(progress.images_seen / progress.images_total, "training")
+        moments.pass_by(progress)
 
 
 @completes(Pool)
@@ -96,98 +93,10 @@ def sample(lease: Lease[Pool]) -> None:
     generator = pool.generator
     if generator is None:
         raise ValueError("a data set's pool is imported, not sampled")
-    draw = _read_archive if generator.kind == Generator.Kind.ARCHIVE else _draw
-    catalog.finish_pool(pool, draw(lease, generator))
+    catalog.finish_pool(pool, drawing.draw(lease, generator))
     lease.ready()
-    leaderboard.request_measurement(pool)
+    measuring.request_measurements(pool)
     studies.open_studies_of(pool)
-
-
-def _draw(lease: Lease[Pool], generator: Generator) -> store.Pool:
-    pool, dataset = lease.row, generator.dataset
-    written = store.create(
-        pool.url,
-        count=pool.count,
-        resolution_px=dataset.resolution_px,
-        channels=dataset.channels,
-        overwrite=True,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        local = _fetched(generator, Path(folder))
-        start = 0
-        report = _reporter(lease, "sampled")
-        for batch in _batches(local, pool, dataset):
-            written.write(start, batch)
-            start += len(batch)
-            report(start, pool.count)
-    return written
-
-
-def _batches(path: Path, pool: Pool, dataset: Dataset) -> Iterator[Batch]:
-    if pool.generator and pool.generator.kind == Generator.Kind.TRAINED:
-        from generators.sampling import sample as draw
-
-        return draw(path, pool.count, seed=pool.seed)
-    from generators.sandbox.onnx_sampling import sample_onnx
-
-    return sample_onnx(
-        path,
-        pool.count,
-        seed=pool.seed,
-        resolution_px=dataset.resolution_px,
-        channels=dataset.channels,
-        class_count=len(dataset.class_names) or None,
-        timeout_s=settings.ONNX_TIMEOUT_S,
-        memory_mb=settings.ONNX_MEMORY_MB,
-        largest_mb=settings.ONNX_MAX_MB,
-        allow_insecure=settings.INSECURE_SANDBOX,
-    )
-
-
-def _read_archive(lease: Lease[Pool], generator: Generator) -> store.Pool:
-    dataset = generator.dataset
-    store.remove(lease.row.url)  # what a worker that died may have left
-    with tempfile.TemporaryDirectory() as folder:
-        local = _fetched(generator, Path(folder))
-        return sources.import_images(
-            sources.open_source(local),
-            lease.row.url,
-            resolution_px=dataset.resolution_px,
-            channels=dataset.channels,
-            progress=_reporter(lease, "reading"),
-        )
-
-
-def _fetched(generator: Generator, folder: Path) -> Path:
-    """A local copy of the generator's file, wherever it is stored."""
-    local = folder / Path(generator.file.name or "upload").name
-    with generator.file.open() as stored, local.open("wb") as copy:
-        shutil.copyfileobj(stored, copy)
-    return local
-
-
-def _reporter(lease: Lease[Pool], note: str) -> Callable[[int, int], None]:
-    def report(done: int, total: int) -> None:
-        lease.report(done / total, f"{note} {done:,} of {total:,} images")
-
-    return report
-
-
-@completes(Measurement)
-def measure(lease: Lease[Measurement]) -> None:
-    """Measure a pool against the real images that people see."""
-    from metrics.features import FeatureCache
-    from metrics.measure import measure as measure_pools
-
-    pool = lease.row.pool
-    measured = measure_pools(
-        pool.imitates.held_out_pool.open(),
-        pool.open(),
-        extractor=lease.row.extractor,
-        cache=FeatureCache(settings.DATA_DIR / "features"),
-        progress=lambda done, total: lease.report(done / total, "computing features"),
-    )
-    leaderboard.record_measurement(lease.row, json.loads(json.dumps(measured.as_dict())))
 
 
 @app.task(name="workers.tasks.score")  # type: ignore[untyped-decorator]
@@ -207,4 +116,5 @@ def sweep() -> None:
     """Put right what a dead worker, broker or machine has left behind."""
     jobs.sweep()
     studies.open_waiting()
+    measuring.catch_up()
     leaderboard.catch_up()

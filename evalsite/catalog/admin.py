@@ -1,8 +1,13 @@
-"""Data sets, generators and pools in the admin."""
+"""Data sets, generators, pools and the weights of metrics in the admin."""
+
+from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 
-from evalsite.catalog.models import Dataset, Generator, Pool, TrainingRun
+from evalsite.catalog import services
+from evalsite.catalog.forms import WeightsForm
+from evalsite.catalog.models import Dataset, Generator, Pool, TrainingRun, Weights
 
 
 @admin.register(Dataset)
@@ -23,7 +28,7 @@ class GeneratorAdmin(admin.ModelAdmin):
 class PoolAdmin(admin.ModelAdmin):
     list_display = ["__str__", "state", "progress", "attempts", "queued_at", "finished_at"]
     list_filter = ["state"]
-    readonly_fields = ["count", "seed", "content_hash", "split"]
+    readonly_fields = ["count", "seed", "images_seen", "content_hash", "split"]
 
 
 @admin.register(TrainingRun)
@@ -31,3 +36,25 @@ class TrainingRunAdmin(admin.ModelAdmin):
     list_display = ["__str__", "state", "images_seen", "images_total", "attempts", "queued_at"]
     list_filter = ["state"]
     readonly_fields = ["config", "seed", "images_seen"]
+
+
+@admin.register(Weights)
+class WeightsAdmin(admin.ModelAdmin):
+    """Upload and remove; a file is what its checksum says, so that there is nothing to change."""
+
+    form = WeightsForm
+    list_display = ["file", "sha256", "size_bytes", "created_at"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Weights | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Weights, form: Any, change: bool) -> None:
+        kept = services.keep_weights(form.path, form.known)
+        obj.pk, obj.file = kept.pk, kept.file
+
+    def delete_model(self, request: HttpRequest, obj: Weights) -> None:
+        services.remove_weights(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for each in queryset:
+            services.remove_weights(each)

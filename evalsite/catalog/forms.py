@@ -1,4 +1,4 @@
-"""Forms for training, uploading and sampling generators."""
+"""Forms for training, uploading and sampling generators, and for the weights of metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils.functional import lazy
 
-from evalsite.catalog.models import MAX_POOL, Dataset
-from evalsite.catalog.uploads import UploadRefused, kind_of
+from evalsite.catalog.models import MAX_POOL, Dataset, Weights
+from evalsite.catalog.uploads import PUBLISHED, UploadRefused, kind_of, weights_in
 from generators.config import ConfigError, available_configs, load_config
 
 LARGEST_SEED = 2**31 - 1
@@ -102,6 +102,27 @@ class UploadForm(GeneratorForm):
         path, name = Path(file.temporary_file_path()), file.name or ""
         try:
             self.kind = kind_of(path, name, largest_mb=settings.ONNX_MAX_MB)
+        except UploadRefused as error:
+            raise forms.ValidationError(str(error)) from error
+        return file
+
+
+class WeightsForm(forms.ModelForm):
+    """Published weights, known by their checksum whatever the file is called."""
+
+    upload = forms.FileField(
+        label="File", help_text="; ".join(f"{known}, from {known.url}" for known in PUBLISHED)
+    )
+
+    class Meta:
+        model = Weights
+        fields: list[str] = []
+
+    def clean_upload(self) -> TemporaryUploadedFile:
+        file: TemporaryUploadedFile = self.cleaned_data["upload"]
+        self.path = Path(file.temporary_file_path())
+        try:
+            self.known = weights_in(self.path, file.name or "the file")
         except UploadRefused as error:
             raise forms.ValidationError(str(error)) from error
         return file

@@ -12,6 +12,7 @@ from evalsite.jobs import Job, JobQuerySet, JobState
 from pools import store
 
 MAX_POOL = 100_000
+SHORT_TRAINING_S = 600.0
 
 
 def random_key() -> str:
@@ -62,7 +63,8 @@ class Dataset(models.Model):
 
 class GeneratorQuerySet(models.QuerySet["Generator"]):
     def with_state(self) -> Self:
-        return self.select_related("dataset", "owner", "run").prefetch_related("pools")
+        pools = models.Prefetch("pools", Pool.jobs.final())
+        return self.select_related("dataset", "owner", "run").prefetch_related(pools)
 
 
 class Generator(models.Model):
@@ -110,7 +112,8 @@ class Generator(models.Model):
     @property
     def shown_pool(self) -> "Pool | None":
         """The newest pool that can be looked at."""
-        return next((pool for pool in self.pools.all() if pool.is_ready), None)
+        final = (pool for pool in self.pools.all() if pool.images_seen is None)
+        return next((pool for pool in final if pool.is_ready), None)
 
     @property
     def can_sample(self) -> bool:
@@ -135,6 +138,11 @@ class TrainingRun(Job):
 
     def __str__(self) -> str:
         return f"training of {self.generator}"
+
+    @property
+    def is_later(self) -> bool:
+        """A long training takes turns with what else is for later."""
+        return self.seconds > SHORT_TRAINING_S
 
 
 class LossPoint(models.Model):
@@ -173,8 +181,20 @@ class SampleSheet(models.Model):
 
 
 class PoolQuerySet(JobQuerySet["Pool"]):
+    def final(self) -> Self:
+        """All but those that a training has left on its way."""
+        return self.filter(images_seen=None)
+
+    def of_checkpoints(self) -> Self:
+        """What generators drew while they were trained: for the curve of their quality alone."""
+        return self.exclude(images_seen=None)
+
+    def told(self) -> Self:
+        return self.final()
+
     def of_generators(self) -> Self:
-        return self.filter(generator__isnull=False)
+        """Generators' own pools, for people and the leaderboard."""
+        return self.final().filter(generator__isnull=False)
 
     def that_can_be_shown(self) -> Self:
         """Generators' pools that are ready or will be, and whose size is known."""
@@ -219,6 +239,11 @@ class Pool(Job):
     seed = models.PositiveIntegerField(
         default=0, validators=[MinValueValidator(0), MaxValueValidator(2**31 - 1)]
     )
+    images_seen = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="by the network in training when it drew them; empty if it was finished",
+    )
     content_hash = models.CharField(
         max_length=64, blank=True, help_text="SHA-256; empty until ready"
     )
@@ -243,12 +268,17 @@ class Pool(Job):
             ),
             models.UniqueConstraint(
                 fields=["generator", "seed", "count"],
-                condition=models.Q(generator__isnull=False),
+                condition=models.Q(generator__isnull=False, images_seen=None),
                 name="one_pool_per_seed_and_size",
+            ),
+            models.UniqueConstraint(
+                fields=["generator", "images_seen"], name="one_pool_per_checkpoint"
             ),
         ]
 
     def __str__(self) -> str:
+        if self.images_seen is not None:
+            return f"{self.generator} after {self.images_seen:,} images"
         if self.generator:
             return f"{self.generator} ({self.count:,} images, seed {self.seed})"
         return f"{self.dataset}, {self.get_split_display()} ({self.count:,} images)"
@@ -285,3 +315,19 @@ class Pool(Job):
             "seed": self.seed,
             "content_hash": self.content_hash,
         }
+
+
+class Weights(models.Model):
+    """A network's published weights, uploaded where no worker can fetch them by itself."""
+
+    file = models.CharField(max_length=100, unique=True, help_text="as it was published")
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["file"]
+        verbose_name_plural = "weights"
+
+    def __str__(self) -> str:
+        return self.file

@@ -1,5 +1,7 @@
 """What researchers do with data sets and generators: import, train, upload, sample."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +22,11 @@ from evalsite.catalog.models import (
     Pool,
     SampleSheet,
     TrainingRun,
+    Weights,
     random_key,
     store_url,
 )
+from metrics.extractors import weights as published
 from pools import sources, store
 
 ImportProgress = Callable[[int, int], None]
@@ -101,16 +105,7 @@ def _class_names(source: sources.Source, pool: store.Pool) -> list[str]:
 
 
 def _add_real_pool(dataset: Dataset, split: str, key: str, pool: store.Pool) -> None:
-    Pool.jobs.create(
-        dataset=dataset,
-        split=split,
-        key=key,
-        count=len(pool),
-        content_hash=pool.content_hash(),
-        state=jobs.JobState.READY,
-        progress=1.0,
-        finished_at=timezone.now(),
-    )
+    Pool.jobs.create(dataset=dataset, split=split, **_ready(key, pool))
 
 
 @transaction.atomic
@@ -224,8 +219,76 @@ def finish_training(run: TrainingRun, weights: Path) -> None:
         jobs.release(pool)
 
 
+def keep_checkpoint_pool(
+    generator: Generator,
+    images: store.Images,
+    labels: store.Labels | None,
+    *,
+    images_seen: int,
+    seed: int,
+) -> Pool:
+    """Keep what a network in training has drawn; what a worker that died has kept of it stands."""
+    drawn = Pool.jobs.filter(generator=generator, images_seen=images_seen).first()
+    return drawn or Pool.jobs.create(
+        generator=generator, images_seen=images_seen, seed=seed, **_stored(images, labels)
+    )
+
+
+def _stored(images: store.Images, labels: store.Labels | None) -> dict[str, Any]:
+    """Put images in a new pool; what its row says of it."""
+    key = random_key()
+    count, resolution_px, _, channels = images.shape
+    pool = store.create(
+        store_url(key),
+        count=count,
+        resolution_px=resolution_px,
+        channels=channels,
+        labelled=labels is not None,
+    )
+    pool.write(0, images, labels)
+    return _ready(key, pool)
+
+
+def _ready(key: str, pool: store.Pool) -> dict[str, Any]:
+    """What the row of a finished pool says."""
+    return {
+        "key": key,
+        "count": len(pool),
+        "content_hash": pool.content_hash(),
+        "state": jobs.JobState.READY,
+        "progress": 1.0,
+        "finished_at": timezone.now(),
+    }
+
+
 def finish_pool(pool: Pool, images: store.Pool) -> None:
     """Record what was sampled; the caller marks the row ready."""
     pool.count = len(images)
     pool.content_hash = images.content_hash()
     pool.save(update_fields=["count", "content_hash"])
+
+
+def keep_weights(path: Path, known: published.Weights) -> Weights:
+    """Copy published weights to where every extractor looks for them."""
+    target = published.folder() / known.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
+        try:
+            with path.open("rb") as uploaded:
+                shutil.copyfileobj(uploaded, part)
+            part.close()
+            Path(part.name).replace(target)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+    kept, _ = Weights.objects.update_or_create(
+        file=known.file,
+        defaults={"sha256": known.sha256, "size_bytes": target.stat().st_size},
+    )
+    return kept
+
+
+def remove_weights(weights: Weights) -> None:
+    """Forget uploaded weights; what was measured with them stays."""
+    (published.folder() / weights.file).unlink(missing_ok=True)
+    weights.delete()

@@ -1,12 +1,17 @@
-"""What an uploaded file is, told before anything of it is kept: an archive of images, or a network."""
+"""What an uploaded file is, told before anything of it is kept: images, a network, published weights."""
 
+import hashlib
 from itertools import islice
 from pathlib import Path
 
 from evalsite.catalog.models import Generator
-from generators.sandbox.errors import ModelRefusedError
-from generators.sandbox.recognise import check_upload
+from metrics.extractors import weights
 from pools import sources
+from sandbox.errors import ModelRefusedError
+from sandbox.recognise import check_upload
+
+PUBLISHED = (weights.INCEPTION,)
+"""The weights that metrics are named after."""
 
 COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 ZIP, TAR, TAR_AT = b"PK", b"ustar", 257
@@ -14,7 +19,7 @@ MOST_LOOKED_AT = 50
 
 
 class UploadRefused(ValueError):
-    """A file that is neither images nor a network that can be run safely: why, and what to do."""
+    """A file that is none of what is wanted: why, and what to do."""
 
 
 def kind_of(path: Path, name: str, *, largest_mb: int) -> Generator.Kind:
@@ -51,3 +56,14 @@ def _is_image(entry: sources.Entry) -> bool:
     except sources.Rejection:
         return False
     return True
+
+
+def weights_in(path: Path, name: str) -> weights.Weights:
+    """Recognise published weights by their checksum; `name` is what their owner called the file."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    for known in PUBLISHED:
+        if found.startswith(known.sha256):
+            return known
+    wanted = "; ".join(f"{known}, from {known.url}" for known in PUBLISHED)
+    raise UploadRefused(f"{name} has SHA-256 {found}. Wanted: {wanted}")

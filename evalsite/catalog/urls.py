@@ -10,7 +10,6 @@ urlpatterns = [
     path("generators/", views.generators, name="generators"),
     path("generators/train/", views.train, name="train"),
     path("generators/upload/", views.upload, name="upload"),
-    path("generators/<slug:slug>/", views.generator, name="generator"),
     path("generators/<slug:slug>/sample/", views.sample, name="sample"),
     path("generators/<slug:slug>/cancel/", views.cancel_training, name="cancel_training"),
     path("generators/<slug:slug>/resume/", views.resume_training, name="resume_training"),

@@ -8,9 +8,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from evalsite import jobs
-from evalsite.accounts.rights import may_change, require_change
+from evalsite.accounts.rights import require_change
 from evalsite.catalog import services
-from evalsite.catalog.curves import loss_curves
 from evalsite.catalog.forms import PoolForm, TrainForm, UploadForm
 from evalsite.catalog.models import ON_SHOW, Dataset, Generator, Pool, SampleSheet, TrainingRun
 from pools import stimulus
@@ -35,33 +34,6 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
 def generators(request: HttpRequest) -> HttpResponse:
     found = Generator.objects.with_state()
     return render(request, "catalog/generators.html", {"generators": found})
-
-
-@require_safe
-def generator(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(Generator.objects.with_state(), slug=slug)
-    run = getattr(found, "run", None)
-    context = {
-        "generator": found,
-        "run": run,
-        "sheet": run.sheets.last() if run else None,
-        "curves": loss_curves(run) if run else None,
-        "pools": found.pools.all(),
-        "may_change": may_change(request, found),
-        "pool_form": PoolForm(),
-        "is_live": _is_live(found),
-    }
-    return render(request, "catalog/generator.html", context)
-
-
-def _is_live(found: Generator) -> bool:
-    """Whether its page will have more to show by itself: images, losses, or metrics."""
-    run = getattr(found, "run", None)
-    pools = found.pools.prefetch_related("measurements")
-    measurements = [each for pool in pools for each in pool.measurements.all()]
-    unmeasured = [pool for pool in pools if pool.is_ready and not pool.measurements.all()]
-    at_work = [*pools, *measurements, *([run] if run else [])]
-    return bool(unmeasured) or any(job.is_unfinished for job in at_work)
 
 
 def _own(request: HttpRequest, slug: str) -> Generator:
@@ -150,7 +122,7 @@ def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
     found = _own(request, pool.generator.slug)
     for job in (pool, *pool.measurements.all()):
         jobs.retry(job)
-    return redirect(found)
+    return redirect("pool", pool.pk) if pool.is_ready else redirect(found)
 
 
 @require_safe

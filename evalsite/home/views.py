@@ -19,7 +19,8 @@ PAIR_SIDE_PX = 160
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    unfinished = [row for model in jobs.kinds() for row in model.jobs.unfinished().order_by("pk")]
+    told = [model.jobs.unfinished().told() for model in jobs.kinds()]
+    unfinished = [row for rows in told for row in rows.order_by("pk")]
     context = {
         "studies": Study.objects.open().select_related("dataset")[:4],
         "unfinished": unfinished[:6],

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from evalsite.catalog.models import Dataset, Generator
 from evalsite.leaderboard.models import Score
+from evalsite.leaderboard.words import column_order
 from evalsite.studies.models import Protocol, Study
 
 RATES = ("error_rate", "fake_error", "real_error", "dprime")
@@ -32,6 +33,14 @@ class Row:
     def lead(self) -> Score | None:
         """The score by which it is ranked."""
         return self.human.get(self.lead_name)
+
+    def figure(self, name: str) -> Score | None:
+        return self.human.get(name) or self.metrics.get(name)
+
+    @property
+    def pool_id(self) -> int | None:
+        """The pool that the metrics are of."""
+        return next((score.pool_id for score in self.metrics.values()), None)
 
     @property
     def n(self) -> dict[str, int]:
@@ -138,7 +147,7 @@ def board_of(dataset: Dataset, protocol: str, condition: str = "") -> Board:
     place = {"dataset": dataset, "protocol": protocol, "condition": condition}
     studies = list(Study.objects.launched().filter(**place))
     human = _preferred(Score.objects.of_board(dataset, protocol, condition))
-    shown = Q(pools__state="ready") | Q(pk__in=human)
+    shown = Q(pools__state="ready", pools__images_seen=None) | Q(pk__in=human)
     generators = Generator.objects.filter(shown, dataset=dataset).distinct()
     return _board(dataset, protocol, condition, generators, human, studies)
 
@@ -167,19 +176,13 @@ def _board(
         Row(each, human.get(each.pk, {}), metrics.get(each.pk, {}), lead_name=lead)
         for each in generators
     ]
-    names = sorted({name for row in rows for name in row.metrics}, key=_metric_order)
+    names = sorted({name for row in rows for name in row.metrics}, key=column_order)
     return Board(dataset, protocol, condition, sorted(rows, key=_order), columns, names, studies)
 
 
 def _order(row: Row) -> tuple[bool, float, str]:
     """By the leading score, the highest first; who has none comes last, by name."""
     return row.lead is None, -row.lead.value if row.lead else 0.0, row.generator.name
-
-
-def _metric_order(name: str) -> tuple[int, str]:
-    kinds = ("IS", "FID", "FD", "KID")
-    kind = name.partition("-")[0]
-    return kinds.index(kind) if kind in kinds else len(kinds), name
 
 
 def _preferred(scores: Iterable[Score]) -> dict[int, dict[str, Score]]:

@@ -1,25 +1,124 @@
 """What people and metrics make of every generator: estimates, each with its interval and its n."""
 
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, F, FloatField, Min, Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from evalsite.catalog.models import Dataset, Generator, Pool
-from evalsite.jobs import Job
+from evalsite.jobs import Job, JobQuerySet, JobState
 from evalsite.leaderboard.words import figure
 from evalsite.studies.models import Protocol, Study
 
 EXTRACTOR = "lite0"
+"""The one that every installation has."""
+
+EXTRACTOR_LENGTH = 200
+
+
+class FeatureRangeQuerySet(JobQuerySet["FeatureRange"]):
+    def told(self) -> Self:
+        return self.none()
+
+    def images(self) -> dict[str, Any]:
+        """Sums over these ranges: images in all and done, ranges in all and done, first start."""
+        images = F("stop") - F("start")
+        return self.aggregate(
+            images_total=Coalesce(Sum(images), 0),
+            images_done=Coalesce(Sum(images * F("progress"), output_field=FloatField()), 0.0),
+            ranges_total=Count("pk"),
+            ranges_done=Count("pk", filter=Q(state=JobState.READY)),
+            began_at=Min("started_at"),
+        )
+
+
+class FeatureRange(Job):
+    """Some images of a pool, whose features one worker computes; shared by all that need them."""
+
+    task: ClassVar[str] = "extract"
+
+    pool = models.ForeignKey(Pool, models.CASCADE, related_name="feature_ranges")
+    extractor = models.CharField(max_length=EXTRACTOR_LENGTH)
+    start = models.PositiveIntegerField(help_text="its first image")
+    stop = models.PositiveIntegerField(help_text="the image after its last")
+
+    jobs = FeatureRangeQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ["pool", "start"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pool", "extractor", "start"], name="one_range_per_start"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.extractor} features of {self.pool}, images {self.start:,} to {self.stop:,}"
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """How far the features are that a measurement waits for."""
+
+    images_done: int
+    images_total: int
+    ranges_done: int
+    ranges_total: int
+    images_per_s: float | None
+    seconds_left: float | None
+
+    @property
+    def progress(self) -> float:
+        return self.images_done / self.images_total if self.images_total else 0.0
+
+    def __str__(self) -> str:
+        words = f"{self.images_done:,} of {self.images_total:,} images"
+        if self.images_per_s is None or self.seconds_left is None:
+            return words
+        return f"{words}, {self.images_per_s:,.0f} a second, {self.seconds_left:,.0f} s left"
+
+
+class MeasurementQuerySet(JobQuerySet["Measurement"]):
+    def told(self) -> Self:
+        return self.filter(pool__images_seen=None)
+
+    def unfinished(self) -> Self:
+        """Those that wait are worked on too: their features are."""
+        return self.filter(state__in=[JobState.WAITING, JobState.QUEUED, JobState.RUNNING])
+
+    def waiting(self) -> Self:
+        return self.filter(state=JobState.WAITING)
+
+    def gathered(self) -> Self:
+        """Those that wait no longer: no worker has any of their ranges still to do."""
+        at_work = [JobState.QUEUED, JobState.RUNNING]
+        return self.waiting().exclude(ranges__state__in=at_work)
 
 
 class Measurement(Job):
-    """The metrics of one pool with one extractor."""
+    """The metrics of one pool with one extractor.
+
+    It waits for the features of the pool and of the held-out images, gives its figures, and then
+    waits for those of the training images, for what a perfect generator would score and what was
+    copied.
+    """
 
     task: ClassVar[str] = "measure"
 
     pool = models.ForeignKey(Pool, models.CASCADE, related_name="measurements")
-    extractor = models.CharField(max_length=40, default=EXTRACTOR)
+    extractor = models.CharField(max_length=EXTRACTOR_LENGTH, default=EXTRACTOR)
+    ranges = models.ManyToManyField(
+        FeatureRange, related_name="measurements", help_text="what it waits for"
+    )
+    content = models.JSONField(
+        default=dict,
+        help_text="all of metrics.measure but the figures that are scores; empty until measured",
+    )
+
+    jobs = MeasurementQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         constraints = [
@@ -30,6 +129,38 @@ class Measurement(Job):
 
     def __str__(self) -> str:
         return f"metrics of {self.pool} with {self.extractor}"
+
+    @property
+    def is_later(self) -> bool:
+        """Curves of trainings, and what training images add, wait for figures of pools."""
+        return self.pool.images_seen is not None or bool(self.content)
+
+    @property
+    def is_gathering(self) -> bool:
+        """Whether workers are at its features."""
+        return self.state == JobState.WAITING
+
+    @property
+    def gathering(self) -> Gathering:
+        """How far its features are; the pace is that of the ranges begun since it waits."""
+        found = self.ranges.all().images()
+        done, total = round(found["images_done"]), found["images_total"]
+        pace = self._images_per_s()
+        return Gathering(
+            images_done=done,
+            images_total=total,
+            ranges_done=found["ranges_done"],
+            ranges_total=found["ranges_total"],
+            images_per_s=pace,
+            seconds_left=(total - done) / pace if pace else None,
+        )
+
+    def _images_per_s(self) -> float | None:
+        own = self.ranges.filter(started_at__gte=self.queued_at).images()
+        if not own["images_done"]:
+            return None
+        seconds = (timezone.now() - own["began_at"]).total_seconds()
+        return float(own["images_done"] / max(seconds, 0.001))
 
 
 class ScoreQuerySet(models.QuerySet["Score"]):
@@ -42,7 +173,13 @@ class ScoreQuerySet(models.QuerySet["Score"]):
         return self.filter(study=study)
 
     def of_pools(self) -> Self:
-        return self.filter(pool__isnull=False)
+        """What metrics say of pools, but for those that trainings left on their way."""
+        return self.filter(pool__isnull=False, pool__images_seen=None)
+
+    def of_checkpoints(self, generator: Generator) -> Self:
+        """What metrics say of a generator while it was trained: by figure, in order of images seen."""
+        own = self.filter(generator=generator, pool__images_seen__isnull=False)
+        return own.select_related("pool").order_by("name", "pool__images_seen")
 
 
 class Score(models.Model):

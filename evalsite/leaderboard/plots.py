@@ -28,6 +28,13 @@ GUESSING = {
 }
 
 
+DIRECTIONS = {
+    "": "Further right looks more real.",
+    "higher": "Further right is better.",
+    "lower": "Further left is better.",
+}
+
+
 @dataclass(frozen=True)
 class Mark:
     """A named value with its interval, None where there is none; `bound` says that it is only one."""
@@ -70,6 +77,7 @@ class IntervalPlot:
     Attributes:
         chance: where the dashed line lies, if there is one, and `chance_words` what it means.
         finding: what the plot shows, in a sentence.
+        direction: where the good ones are, in a sentence.
     """
 
     bars: list[Bar]
@@ -78,6 +86,7 @@ class IntervalPlot:
     chance_words: str
     heading: str
     finding: str
+    direction: str
 
 
 def interval_plot(board: Board) -> IntervalPlot | None:
@@ -116,6 +125,7 @@ def plot_of(marks: Sequence[Mark], name: str, line: Line | None) -> IntervalPlot
         chance_words=line.words if line else "",
         heading=words.heading,
         finding=finding(marks, words),
+        direction=DIRECTIONS[words.better],
     )
 
 

@@ -1,4 +1,4 @@
-"""Putting numbers on the leaderboard: people's scores from the trial table, metrics from a measurement."""
+"""Putting people's scores, from the trial table, on the leaderboard."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,11 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from evalsite import jobs
-from evalsite.catalog.models import Dataset, Generator, Pool
+from evalsite.catalog.models import Dataset, Generator
 from evalsite.celery import enqueue
 from evalsite.leaderboard.figures import figures
 from evalsite.leaderboard.live import Standings, standings
-from evalsite.leaderboard.models import EXTRACTOR, Measurement, Score, StudyReport
+from evalsite.leaderboard.models import Score, StudyReport
 from evalsite.studies.models import Response, Study
 from evalsite.studies.services import ask_for_scores, close_if_done
 from evalsite.studies.table import name_of, trial_table
@@ -24,44 +23,6 @@ from scoring.report import report
 from scoring.table import TrialTable
 
 REST = 10  # a report is written anew after so many times the seconds it took
-
-
-def request_measurement(pool: Pool, extractor: str = EXTRACTOR) -> Measurement:
-    """The metrics of a pool; asked for now if they are new."""
-    with transaction.atomic():
-        measurement, created = Measurement.jobs.get_or_create(pool=pool, extractor=extractor)
-        if created:
-            jobs.submit(measurement)
-    return measurement
-
-
-def record_measurement(measurement: Measurement, measured: Mapping[str, Any]) -> None:
-    """Store every figure of a measurement, as `metrics.measure` gives them."""
-    pool = measurement.pool
-    assert pool.generator is not None  # noqa: S101  # only generators' pools are measured
-    scores = [
-        Score(
-            generator=pool.generator,
-            dataset=pool.imitates,
-            pool=pool,
-            name=figure["name"],
-            value=figure["value"],
-            low=figure["low"],
-            high=figure["high"],
-            n={"fake": figure["n_fake"], "real": figure["n_real"]}
-            if figure["n_real"]
-            else {"fake": figure["n_fake"]},
-            resampled=figure["resampled"],
-            note=figure["note"],
-            details={
-                **figure,
-                "seed": measured["seed"],
-                "reference": str(pool.imitates.held_out_pool),
-            },
-        )
-        for figure in measured["figures"]
-    ]
-    _replace(Score.objects.filter(pool=pool, name__in=[score.name for score in scores]), scores)
 
 
 def score_if_due(study: Study) -> None:
@@ -142,9 +103,7 @@ def _metrics(study: Study) -> dict[str, dict[str, float]]:
 
 
 def catch_up() -> None:
-    """Ask again for what was to be measured or scored and was lost on the way."""
-    for pool in Pool.jobs.of_generators().ready().filter(measurements=None):
-        request_measurement(pool)
+    """Ask again for what was to be scored and was lost on the way."""
     for pk in Study.objects.filter(scores_due=True).values_list("pk", flat=True):
         enqueue("score", pk)
     for study in Study.objects.filter(report_due=True):

@@ -1,11 +1,13 @@
-"""/leaderboard/ and a study's results."""
+"""/leaderboard/, a study's results, and the pages of what is ranked."""
 
 from django.urls import path
 
-from evalsite.leaderboard import views
+from evalsite.leaderboard import pool_views, views
 
 urlpatterns = [
     path("leaderboard/", views.leaderboard, name="leaderboard"),
+    path("leaderboard/figures.csv", views.leaderboard_file, {"kind": "csv"}, "leaderboard_csv"),
+    path("leaderboard/figures.json", views.leaderboard_file, {"kind": "json"}, "leaderboard_json"),
     path("studies/<slug:code>/", views.study, name="study"),
     path("studies/<slug:code>/monitor/", views.study_monitor, name="study_monitor"),
     path("studies/<slug:code>/report.json", views.study_report, name="study_report"),
@@ -13,5 +15,12 @@ urlpatterns = [
         "studies/<slug:code>/images/<int:pool>/<int:index>.png",
         views.study_image,
         name="study_image",
+    ),
+    path("generators/<slug:slug>/", pool_views.generator, name="generator"),
+    path("pools/<int:pk>/", pool_views.pool, name="pool"),
+    path(
+        "pools/<int:pk>/images/<slug:side>/<int:index>.png",
+        pool_views.pool_image,
+        name="pool_image",
     ),
 ]

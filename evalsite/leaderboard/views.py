@@ -1,46 +1,122 @@
 """The leaderboard, and a study's own results."""
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Max, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from evalsite.accounts.rights import may_change, require_change
 from evalsite.catalog.models import Dataset, Pool
 from evalsite.leaderboard.board import Board, Place, board_of, board_of_study, places_of
+from evalsite.leaderboard.columns import (
+    Column,
+    Order,
+    columns,
+    groups,
+    in_order,
+    is_sortable,
+    narrowed,
+)
+from evalsite.leaderboard.export import as_csv, as_json
 from evalsite.leaderboard.frozen import design_facts, design_json
+from evalsite.leaderboard.headings import Head, address, head
+from evalsite.leaderboard.memory import asked_columns, remember
 from evalsite.leaderboard.monitor import monitor_of
 from evalsite.leaderboard.plots import interval_plot, scatters
 from evalsite.leaderboard.results import results_of, without_singles
-from evalsite.leaderboard.words import figure
+from evalsite.leaderboard.stamps import is_same, nothing_new, stamp_of_board, stamp_of_study
 from evalsite.studies.models import Protocol, Study
 from pools import stimulus
 
 KEPT = ("by", "page")  # which observers are listed
-UNCHANGED = 204  # upon which htmx leaves the page as it is
+USUAL = "usual"  # no column's name: asks for the columns that nobody has chosen
 
 
 @require_safe
 def leaderboard(request: HttpRequest) -> HttpResponse:
-    datasets = Dataset.objects.filter(generators__isnull=False).distinct()
+    datasets = _datasets()
     dataset = _chosen_dataset(request, datasets)
     if dataset is None:
         return render(request, "leaderboard/empty.html")
-    places = places_of(dataset)
-    place = _chosen_place(request, places)
-    board = board_of(dataset, place.protocol, place.condition)
+    stamp = stamp_of_board(dataset)
+    if is_same(request, stamp):
+        return nothing_new()
+    shown = _shown(request, dataset)
     context = {
         "datasets": datasets,
         "protocols": Protocol.choices,
-        "conditions": sorted(p.condition for p in places if p.protocol == place.protocol),
-        "scatters": scatters(board),
-        **_board_context(board),
+        "conditions": sorted(
+            place.condition for place in shown.places if place.protocol == shown.board.protocol
+        ),
+        "groups": groups(shown.columns),
+        "sort": shown.query.get("sort", ""),
+        "renewed": address(shown.query, as_of=stamp),
+        "usual": address(shown.query, columns=USUAL),
+        "exported": address(shown.query, columns=[column.name for column in shown.chosen]),
+        "scatters": scatters(shown.board),
+        **_board_context(shown.board, head(shown.columns, shown.order, shown.query)),
     }
-    return render(request, "leaderboard/leaderboard.html", context)
+    response = render(request, "leaderboard/leaderboard.html", context)
+    if "columns" in request.GET:
+        asked = request.GET.getlist("columns")
+        chosen = [column.name for column in shown.chosen if column.name in asked]
+        remember(response, shown.board.protocol, chosen)
+    return response
+
+
+@require_safe
+def leaderboard_file(request: HttpRequest, kind: str) -> HttpResponse:
+    """The same board, columns and order as the page with the same address: CSV or JSON."""
+    dataset = _chosen_dataset(request, _datasets())
+    if dataset is None:
+        raise Http404("there is no generator to rank yet")
+    shown = _shown(request, dataset)
+    name = f"{dataset.slug}-{shown.board.protocol}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if kind == "json":
+        return JsonResponse(as_json(shown.board, shown.chosen), headers=headers)
+    text = as_csv(shown.board, shown.chosen)
+    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A board as an address asks for it: its rows in order, its columns chosen."""
+
+    places: list[Place]
+    board: Board
+    columns: list[Column]
+    order: Order
+    query: QueryDict
+
+    @property
+    def chosen(self) -> list[Column]:
+        return [column for column in self.columns if column.is_shown]
+
+
+def _shown(request: HttpRequest, dataset: Dataset) -> _Shown:
+    places = places_of(dataset)
+    place = _chosen_place(request, places)
+    whole = board_of(dataset, place.protocol, place.condition)
+    found = columns(whole, asked_columns(request, place.protocol))
+    order = Order.of(request.GET.get("sort", ""))
+    if not is_sortable(whole, order):
+        order = Order()
+    query = request.GET.copy()
+    query.pop("as_of", None)
+    query["dataset"], query["protocol"] = dataset.slug, place.protocol
+    query["condition"] = place.condition
+    return _Shown(places, in_order(narrowed(whole, found), order), found, order, query)
+
+
+def _datasets() -> "QuerySet[Dataset]":
+    """Those that somebody imitates."""
+    return Dataset.objects.filter(generators__isnull=False).distinct()
 
 
 def _chosen_dataset(request: HttpRequest, datasets: "QuerySet[Dataset]") -> Dataset | None:
@@ -61,13 +137,8 @@ def _chosen_place(request: HttpRequest, places: list[Place]) -> Place:
     return next(iter([*asked, *places]), Place(protocol, ""))
 
 
-def _board_context(board: Board) -> dict[str, Any]:
-    return {
-        "board": board,
-        "plot": interval_plot(board),
-        "human": [(name, figure(name)) for name in board.human_names],
-        "metrics": [(name, figure(name)) for name in board.metric_names],
-    }
+def _board_context(board: Board, headings: Head) -> dict[str, Any]:
+    return {"board": board, "plot": interval_plot(board), "head": headings}
 
 
 def _study(code: str) -> Study:
@@ -84,10 +155,12 @@ def _sees_singles(request: HttpRequest, study: Study) -> bool:
 @require_safe
 def study(request: HttpRequest, code: str) -> HttpResponse:
     found = _study(code)
-    as_of = _as_of(found)
-    if request.GET.get("as_of") == as_of and found.state != Study.State.WAITING:
-        return HttpResponse(status=UNCHANGED)
-    is_own, board = may_change(request, found), board_of_study(found)
+    as_of = stamp_of_study(found)
+    if is_same(request, as_of) and found.state != Study.State.WAITING:
+        return nothing_new()
+    is_own, whole = may_change(request, found), board_of_study(found)
+    usual = columns(whole, [])
+    board = narrowed(whole, usual)
     context = {
         "study": found,
         "as_of": as_of,
@@ -98,22 +171,11 @@ def study(request: HttpRequest, code: str) -> HttpResponse:
         "runs": Study.objects.beside(found).with_counts(),
         "design_facts": design_facts(found),
         "design_json": design_json(found),
-        **_board_context(board),
+        **_board_context(board, head(usual)),
         **_report_context(request, found, board),
         **(_monitor_context(found) if is_own and not found.imported_from else {}),
     }
     return render(request, "leaderboard/study.html", context)
-
-
-def _as_of(study: Study) -> str:
-    """What changes when there is something new to show."""
-    finished = study.observers.people().finished().count()
-    newest = [
-        rows.aggregate(newest=Max("computed_at"))["newest"]
-        for rows in (study.scores, study.reports)
-    ]
-    stamps = [moment.timestamp() if moment else 0 for moment in newest]
-    return "-".join(map(str, (study.state, finished, *stamps)))
 
 
 def _report_context(request: HttpRequest, study: Study, board: Board) -> dict[str, Any]:

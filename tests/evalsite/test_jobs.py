@@ -7,7 +7,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from evalsite import celery, jobs
-from evalsite.catalog.models import Pool
+from evalsite.catalog.models import Pool, TrainingRun
 from evalsite.jobs import JobState, Stopped, cancel, claim, release, retry, submit, sweep
 from tests import factories
 
@@ -236,6 +236,31 @@ def test_ahead_counts_unfinished_rows_of_any_kind_queued_before(row):
     assert (row.ahead, second.ahead) == (0, 2)
 
 
+def test_a_row_put_down_to_wait_is_left_alone_until_it_is_released(row, enqueued):
+    claim(Pool, row.pk).wait()
+    sweep()
+    row.refresh_from_db()
+    assert (row.state, row.lease_token, enqueued) == (JobState.WAITING, None, [])
+    release(row)
+    assert enqueued == [("sample", row.pk)]
+
+
+def test_a_report_says_whether_it_was_stored(row):
+    lease = claim(Pool, row.pk)
+    assert lease.report(0.25)
+    assert not lease.report(0.5)
+    row.refresh_from_db()
+    assert row.progress == 0.25
+
+
+def test_a_long_training_is_for_later_and_a_short_one_is_not(monkeypatch):
+    sent = []
+    monkeypatch.setattr(jobs, "enqueue", lambda task, pk, later: sent.append((pk, later)))
+    for pk, seconds in ((1, 60.0), (2, 6000.0)):
+        submit(TrainingRun(pk=pk, seconds=seconds))
+    assert sent == [(1, False), (2, True)]
+
+
 def test_a_lost_message_is_sent_again_only_when_the_queue_is_empty(row, enqueued, monkeypatch):
     assert sweep() == 0  # it was queued a moment ago
     Pool.jobs.filter(pk=row.pk).update(queued_at=timezone.now() - 2 * jobs.RESEND_AFTER)
@@ -251,6 +276,7 @@ def test_every_kind_of_job_has_its_queue():
     assert {model.task: jobs._queue(model) for model in jobs.kinds()} == {
         "train": "gpu",
         "sample": "gpu",
+        "extract": "gpu",
         "measure": "gpu",
     }
 
@@ -273,6 +299,20 @@ def test_a_message_is_sent_after_the_commit_and_carries_the_key_alone(
         celery.enqueue("train", 7)
         assert sent == []
     assert sent == [("workers.tasks.train", (7,))]
+
+
+@pytest.mark.parametrize(("later", "priority"), [(False, celery.SOON), (True, celery.LATER)])
+def test_a_message_says_whether_it_can_wait(
+    later, priority, monkeypatch, django_capture_on_commit_callbacks
+):
+    sent = []
+    monkeypatch.setattr(
+        "celery.canvas.Signature.apply_async",
+        lambda signature, **_: sent.append(signature.options["priority"]),
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        celery.enqueue("train", 7, later=later)
+    assert sent == [priority]
 
 
 def test_what_is_rolled_back_is_never_sent(sent, django_capture_on_commit_callbacks):

@@ -5,7 +5,7 @@ import pytest
 from django.urls import reverse
 
 from evalsite.catalog.models import Generator, Pool
-from evalsite.leaderboard import live, services
+from evalsite.leaderboard import live, measuring, services
 from evalsite.leaderboard.board import Row, board_of, board_of_study, places_of
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.plots import interval_plot, scatters
@@ -27,7 +27,7 @@ def nothing_kept(monkeypatch):
 
 def measured(pool, **values):
     """Scores of a pool as a measurement leaves them."""
-    measurement = services.request_measurement(pool)
+    measurement = measuring.request_measurement(pool)
     figures = [
         {
             "name": name.replace("_", "-"),
@@ -41,7 +41,7 @@ def measured(pool, **values):
         }
         for name, value in values.items()
     ]
-    services.record_measurement(measurement, {"figures": figures, "seed": 0})
+    measuring.record_measurement(measurement, {"figures": figures, "seed": 0})
 
 
 def test_an_empty_site_has_an_empty_leaderboard(client):
@@ -174,8 +174,9 @@ def test_scores_whose_message_was_lost_are_asked_for_again(study, enqueued, pool
     factories.finished(study)
     enqueued.clear()
     services.catch_up()
+    measuring.catch_up()
     assert ("score", study.pk) in enqueued
-    assert [task for task, _ in enqueued].count("measure") == len(pools)
+    assert [task for task, _ in enqueued].count("gather") == len(pools)
 
 
 def test_studies_of_one_data_set_and_protocol_share_a_board_but_not_a_page(study, pools, work):
@@ -248,7 +249,7 @@ def test_a_measurement_again_replaces_the_figures(pools, enqueued):
     measured(pools[0], FD_lite0=3.0)
     assert Score.objects.get(name="FD-lite0").value == 3.0
     assert Measurement.jobs.count() == 1
-    assert [task for task, _ in enqueued] == ["measure"]
+    assert [task for task, _ in enqueued] == ["extract", "extract", "gather"]
 
 
 def test_people_are_drawn_against_every_metric_that_two_judged_generators_have(
@@ -292,7 +293,7 @@ def test_a_flash_study_has_rates_before_it_has_a_threshold(client, pools, work):
 
 
 def test_pools_of_a_data_set_are_not_measured(pools):
-    services.catch_up()
+    measuring.catch_up()
     assert set(Measurement.jobs.values_list("pool", flat=True)) == {pool.pk for pool in pools}
     assert Pool.jobs.filter(dataset__isnull=False, measurements__isnull=False).count() == 0
 

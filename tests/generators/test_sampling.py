@@ -34,6 +34,19 @@ def test_image_i_depends_on_the_seed_and_i_alone(generator):
     assert not np.array_equal(other, whole)
 
 
+def test_a_loaded_network_draws_what_its_file_does(generator):
+    assert np.array_equal(
+        pool(load_generator(generator), 70, start=9), pool(generator, 70, start=9)
+    )
+
+
+def test_a_network_tells_the_classes_that_images_are_asked_for(make_generator):
+    conditional = load_generator(make_generator(conditional=True))
+    classes = conditional.shape.class_count
+    assert conditional.labels(5, 7).tolist() == [i % classes for i in range(5, 12)]
+    assert load_generator(make_generator(conditional=False)).labels(0, 7) is None
+
+
 def test_images_of_one_pool_differ(generator):
     images = pool(generator, 64)
     assert len({image.tobytes() for image in images}) == 64

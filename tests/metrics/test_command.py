@@ -1,80 +1,297 @@
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from metrics.__main__ import main
+from metrics.extractors import catalog
 from metrics.measure import measure
+from metrics.source_pool import open_images
+from pools import store
+from pools.sources import import_images, open_source
 
 
 @pytest.fixture
-def sets(tmp_path, images):
-    real, fake = images(6, seed=1), images(5, seed=2)
+def quick(pixels, monkeypatch):
+    """The command with an extractor that needs no network."""
+    monkeypatch.setattr(catalog, "create", lambda name: pixels)
+    return pixels
+
+
+@pytest.fixture
+def sets(tmp_path, images, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    real, fake = images(60, seed=1), images(50, seed=2)
     np.savez(tmp_path / "real.npz", images=real)
     np.savez(tmp_path / "fake.npz", images=fake)
     return real, fake
 
 
-def figures(capsys, *arguments):
+def printed(capsys, *arguments):
     assert main([*map(str, arguments), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
-def test_the_command_prints_the_digits_of_measure(sets, tmp_path, capsys):
-    printed = figures(capsys, tmp_path / "real.npz", tmp_path / "fake.npz", "--seed", 3)
-    assert printed == measure(*sets, seed=3).as_dict()
+def saved(images, folder):
+    folder.mkdir(parents=True)
+    for index, image in enumerate(images):
+        Image.fromarray(image.squeeze()).save(folder / f"{index:03}.png")
+    return folder
 
 
-def test_a_folder_and_an_archive_in_any_order_measure_the_same(sets, tmp_path, capsys):
-    folder = tmp_path / "fake"
-    folder.mkdir()
-    for index in (3, 0, 4, 1, 2):
-        Image.fromarray(sets[1][index, :, :, 0]).save(folder / f"{index}.png")
-    with zipfile.ZipFile(tmp_path / "fake.zip", "w") as archive:
-        for index in (2, 4, 0, 3, 1):
-            archive.write(folder / f"{index}.png", f"{index}.png")
-    expected = figures(capsys, tmp_path / "real.npz", tmp_path / "fake.npz")
-    assert figures(capsys, tmp_path / "real.npz", folder) == expected
-    assert figures(capsys, tmp_path / "real.npz", tmp_path / "fake.zip") == expected
+def refusal(capsys, *arguments):
+    """What the command says on stderr, after the progress, as it ends with status 2."""
+    assert main([*map(str, arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err[captured.err.index("error: ") :]
 
 
-def test_the_table_names_figures_intervals_and_cautions(sets, tmp_path, capsys):
-    assert (
-        main([str(tmp_path / "real.npz"), str(tmp_path / "fake.npz"), "--metrics", "fid,kid"]) == 0
-    )
+def test_any_number_of_workers_prints_the_digits_of_measure(
+    tmp_path, images, capsys, lite0, monkeypatch
+):
+    real, fake = images(20, seed=1), images(20, seed=2)
+    np.savez(tmp_path / "real.npz", images=real)
+    np.savez(tmp_path / "fake.npz", images=fake)
+    expected = measure(real, fake, seed=3, metrics=["is", "kid"], extractor=lite0).as_dict()
+    assert [each["name"] for each in expected["figures"]] == ["IS-lite0", "KID-lite0"]
+    monkeypatch.setattr(catalog, "create", lambda name: lite0)  # here, not in the processes
+    arguments = [tmp_path / "real.npz", tmp_path / "fake.npz", "--seed", 3, "--metrics", "is,kid"]
+    arguments += ["--cache", tmp_path / "features"]
+    assert printed(capsys, *arguments, "--workers", 2) == expected
+    assert printed(capsys, *arguments) == expected
+
+
+def test_what_holds_the_images_and_in_which_order_changes_no_digit(sets, tmp_path, capsys, quick):
+    folder = saved(sets[1][::-1], tmp_path / "folder")
+    with zipfile.ZipFile("fake.zip", "w") as archive:
+        for index in np.random.default_rng(0).permutation(50):
+            archive.write(folder / f"{index:03}.png", f"{49 - index:03}.png")
+    with open_source(folder) as source:
+        import_images(source, "fake.zarr", resolution_px=8, channels=1)
+    expected = printed(capsys, "real.npz", "fake.npz")
+    for fake in ("folder", "fake.zip", "fake.zarr"):
+        assert printed(capsys, "real.npz", fake)["figures"] == expected["figures"]
+
+
+def test_the_table_tells_figures_intervals_references_and_notes(sets, capsys, quick, images):
+    np.savez("train.npz", images=images(70, seed=3))
+    assert main(["real.npz", "fake.npz", "--train", "train.npz"]) == 0
     out = capsys.readouterr().out
-    assert "FD-lite0" in out
-    assert "IS-lite0" not in out
-    assert "FD-lite0: n = 5 ≤ d = 1,280: biased upward; read KID beside it" in out
-    assert "generated images; the real ones are held fixed" in out
+    header, first = out.splitlines()[:2]
+    assert header.split("  ")[0] == "figure"
+    assert "perfect" in header
+    assert first.startswith("IS-pixels")
+    assert re.search(r"^FD-pixels +\S+ +\S+ to \S+ +\S+ +60 +50$", out, re.MULTILINE)
+    assert "FD-pixels: biased upward, about as 1/n" in out
+    assert "memorisation: " in out
+    assert "duplicates: none among 50 generated images" in out
+    assert "intervals: over generated images; the real ones are held fixed" in out
+
+
+def test_warnings_come_first(sets, capsys, quick):
+    assert main(["real.npz", "real.npz"]) == 0
+    first = "warning: REAL and FAKE are the same images: is this what was meant?"
+    assert capsys.readouterr().out.startswith(first)
+
+
+def test_a_divided_set_is_its_own_reference(tmp_path, images, capsys, quick):
+    saved(images(60, seed=1), tmp_path / "data" / "train")
+    saved(images(55, seed=2), tmp_path / "data" / "test")
+    saved(images(50, seed=3), tmp_path / "fake")
+    arguments = tmp_path / "data", tmp_path / "fake"
+    against_train = printed(capsys, *arguments)
+    against_test = printed(capsys, *arguments, "--split", "test")
+    assert (against_train["n_real"], against_test["n_real"]) == (60, 55)
+    assert against_train["n_train"] == against_test["n_train"] == 60
+    assert against_train["memorisation"] == against_test["memorisation"]
+    assert against_test["figures"][1]["reference"]["n"] == 50
+    held_out = tmp_path / "data" / "test"
+    by_hand = printed(capsys, held_out, tmp_path / "fake", "--train", tmp_path / "data" / "train")
+    assert by_hand == against_test
+
+
+def test_pictures_show_neighbours(sets, capsys, quick, images):
+    np.savez("train.npz", images=images(70, seed=3))
+    arguments = ["--train", "train.npz", "--pictures", "near.png", "--metrics", "is"]
+    assert printed(capsys, "real.npz", "fake.npz", *arguments)["memorisation"]
+    with Image.open("near.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 500
+    message = refusal(capsys, "real.npz", "fake.npz", "--pictures", "near.png")
+    assert "--pictures needs training images" in message
+
+
+def test_statistics_stand_for_the_images_that_they_were_saved_from(sets, capsys, quick):
+    images_ = printed(capsys, "real.npz", "fake.npz", "--save-statistics", "real-statistics.npz")
+    statistics = printed(capsys, "real-statistics.npz", "fake.npz", "--metrics", "fid")
+    with np.load("real-statistics.npz") as file:
+        np.savez("published.npz", mu=file["mu"], sigma=file["sigma"])
+    published = printed(capsys, "published.npz", "fake.npz", "--metrics", "fid")
+    expected = images_["figures"][1]["value"]
+    for found, n, warned in ((statistics, 60, 0), (published, None, 1)):
+        assert found["figures"][0]["value"] == pytest.approx(expected, rel=1e-9)
+        assert (found["n_real"], len(found["warnings"])) == (n, warned)
+    assert "got a statistics file" in refusal(
+        capsys, "published.npz", "fake.npz", "--save-statistics", "again.npz"
+    )
+
+
+def test_refused_figures_are_dashes_with_their_reason(tmp_path, images, capsys, quick):
+    saved(images(4), tmp_path / "real")
+    saved(images(4, seed=1), tmp_path / "fake")
+    arguments = [str(tmp_path / "real"), str(tmp_path / "fake"), "--metrics"]
+    assert main([*arguments, "fid,precision"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^precision-pixels +– +– +– +4 +4$", out, re.MULTILINE)
+    assert re.search(r"^precision-pixels: .*got 4", out, re.MULTILINE)
+    assert main([*arguments, "precision"]) == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["absent"], "absent"),
-        (["fake.npz", "--metrics", "fid,nonsense"], "got 'nonsense'"),
-        (["fake.npz", "--extractor", "vgg"], "one of lite0, got 'vgg'"),
-        (["wide.npz"], "got 8 × 8 × 1 (real) and 9 × 9 × 1 (fake)"),
-        (["one.npz"], "got 6 (real) and 1 (fake)"),
+        (["absent", "fake.npz"], "absent"),
+        (["real.npz", "fake.npz", "--metrics", "fid,nonsense"], "got 'nonsense'"),
+        (["real.npz", "fake.npz", "--seed", "-1"], "got -1"),
+        (["real.npz", "fake.npz", "--pictures", "no/where.png"], "no is none"),
+        (["real.npz", "fake.npz", "--save-statistics", "no/where.npz"], "no is none"),
+        (["real.npz", "fake.npz", "--workers", "-1"], "at least 1 worker is needed, got -1"),
+        (["real.npz", "one.npz"], "at least 2 images, got 1 (FAKE)"),
+        (["real.npz", "fake.npz", "--split", "test"], "images for test"),
+        (["real.npz", "fake.npz", "--cache", "real.npz"], "real.npz"),
+        (["real.npz", "empty"], "there are no images"),
+        (["real.npz", "text.txt"], "it is no folder, zip, tar"),
+        (["real.npz", "bad-statistics.npz"], "bad-statistics.npz needs mu"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_2(sets, tmp_path, capsys, monkeypatch, arguments, words):
-    monkeypatch.chdir(tmp_path)
-    np.savez("wide.npz", images=np.zeros((3, 9, 9, 1), np.uint8))
+def test_bad_input_is_one_line_and_exit_2(sets, tmp_path, capsys, quick, arguments, words):
     np.savez("one.npz", images=sets[1][:1])
-    assert main(["real.npz", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    (line,) = [
-        each for each in captured.err.splitlines() if "images/s" not in each and each.strip()
+    np.savez("bad-statistics.npz", mu=np.zeros(3), sigma=np.eye(2))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").write_text("no images")
+    message = refusal(capsys, *arguments)
+    assert words in message
+    assert message.count("\n") == 1
+
+
+def test_an_unknown_extractor_is_refused(sets, capsys):
+    message = refusal(capsys, "real.npz", "fake.npz", "--extractor", "vgg")
+    assert "an extractor needs to be one of lite0, tf1," in message
+
+
+@pytest.fixture
+def folder(tmp_path, images):
+    return saved(images(6, channels=3), tmp_path / "folder")
+
+
+def spoiled(folder):
+    """A folder with every kind of file that cannot be taken beside those that can."""
+    Image.new("RGB", (9, 8)).save(folder / "wide.png")
+    (folder / "corrupt.png").write_bytes((folder / "000.png").read_bytes()[:-20])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.txt").write_text("no image")
+    frames = [Image.new("L", (8, 8), grey) for grey in (0, 255)]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+
+
+def test_every_file_that_cannot_be_taken_is_named_with_its_source(folder, sets, capsys, quick):
+    spoiled(folder)
+    message = refusal(capsys, "real.npz", folder)
+    assert message.startswith(f"error: {folder}: 5 files were refused")
+    for words in (
+        "wide.png: is 9 × 8 px, the first image is 8 × 8",
+        "corrupt.png: is corrupt or truncated",
+        "empty.png: is empty",
+        "moving.gif: is animated",
+        "text.txt: is not a PNG",
+    ):
+        assert words in message
+
+
+def test_alpha_16_bits_cmyk_and_palettes_are_measured_as_what_they_show(folder, quick):
+    plain = open_images(folder).read(0, 1)[0]
+    white = Image.new("RGBA", (8, 8), (1, 2, 3, 0))
+    deep = Image.fromarray((np.arange(64, dtype=np.uint16) << 8).reshape(8, 8))
+    for name, image in {
+        "alpha.png": white,
+        "cmyk.jpg": Image.new("CMYK", (8, 8), (0, 0, 0, 255)),
+        "deep.png": deep,
+        "palette.png": Image.fromarray(plain).quantize(64),
+    }.items():
+        image.save(folder / name)
+    pool = open_images(folder)
+    assert pool.shape == (10, 8, 8, 3)
+    by_name = dict(
+        zip(sorted(path.name for path in folder.iterdir()), pool.read(0, 10), strict=True)
+    )
+    assert (by_name["alpha.png"] == 255).all()
+    assert (by_name["cmyk.jpg"] < 8).all()
+    np.testing.assert_array_equal(by_name["deep.png"][..., 1].ravel(), np.arange(64))
+    np.testing.assert_array_equal(by_name["palette.png"], plain)
+
+
+def test_grey_beside_colour_becomes_colour(folder):
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    Image.fromarray(grey).save(folder / "zzz.png")
+    pool = open_images(folder)
+    assert pool.shape == (7, 8, 8, 3)
+    np.testing.assert_array_equal(pool.read(6, 7)[0], np.stack([grey] * 3, axis=2))
+    assert pool.content_hash() == store.content_hash(pool.shape, [pool.read(0, 7)])
+
+
+def test_a_pool_of_a_source_reads_any_range_and_hashes_as_a_stored_one(folder, tmp_path):
+    pool = open_images(folder)
+    with open_source(folder) as source:
+        stored = import_images(source, tmp_path / "pool", resolution_px=8, channels=3)
+    assert pool.content_hash() == stored.content_hash()
+    for start, stop in ((4, 6), (0, 3), (3, 4), (1, 6)):
+        np.testing.assert_array_equal(pool.read(start, stop), stored.read(start, stop))
+    np.testing.assert_array_equal(np.concatenate(list(pool.batches(4))), stored.read(0, 6))
+
+
+def test_labels_and_class_names_are_those_of_the_folders(tmp_path, images):
+    for name in ("cat", "dog"):
+        saved(images(2), tmp_path / "animals" / name)
+    pool = open_images(tmp_path / "animals")
+    assert pool.labels.tolist() == [0, 0, 1, 1]
+    assert pool.class_names == ("cat", "dog")
+
+
+def test_classes_meet_by_name(tmp_path, images, capsys, quick):
+    for name, seed in (("cat", 1), ("dog", 2)):
+        saved(images(50, seed=seed), tmp_path / "real" / name)
+    for name, seed in (("dog", 3), ("emu", 4)):
+        saved(images(50, seed=seed), tmp_path / "fake" / name)
+    found = printed(capsys, tmp_path / "real", tmp_path / "fake", "--metrics", "fid")
+    assert [(each["label"], each["n_real"], each["n_fake"]) for each in found["classes"]] == [
+        (0, 50, 0),
+        (1, 50, 50),
+        (2, 0, 50),
     ]
-    assert line.strip().startswith("error: ")
-    assert words in line
+    assert [each["value"] is not None for each in found["classes"]] == [False, True, False]
+
+
+def test_a_source_that_changes_under_way_is_named(folder, sets, quick, capsys):
+    pool = open_images(folder)
+    Image.new("RGB", (9, 9)).save(folder / "003.png")
+    with pytest.raises(ValueError, match=r"folder has changed: 003\.png is of another size"):
+        pool.read(2, 5)
+    (folder / "001.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"folder has changed: 001\.png: is empty"):
+        pool.read(0, 2)
+    (folder / "001.png").unlink()
+    with pytest.raises(ValueError, match="folder has changed: it had 6 images, got 5"):
+        pool.read(0, 2)
 
 
 def test_python_dash_m_metrics_is_a_front_door(tmp_path):
@@ -85,5 +302,35 @@ def test_python_dash_m_metrics_is_a_front_door(tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
+    assert "error: cannot take images from" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def runs(pid):
+    """Whether a process is there, and no mere entry of one that ended."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def test_ctrl_c_ends_the_command_and_its_workers(sets, tmp_path):
+    command = [sys.executable, "-m", "metrics", "real.npz", "fake.npz", "--workers", "2"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, process_group=0, env=ENVIRONMENT
+    )
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 60
+    while len(workers := listed.read_text().split()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)  # two workers, and what keeps count of their resources
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.endswith("stopped; with --cache, what was finished is kept\n")
+    assert "Traceback" not in errors
+    while any(map(runs, workers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -45,6 +47,24 @@ def test_order_moves_the_splits_but_not_the_value():
     forward, backward = inception_score(p), inception_score(p[::-1])
     assert forward.value == pytest.approx(backward.value, rel=1e-12)
     assert forward.published.value != pytest.approx(backward.published.value, rel=1e-6)
+
+
+def test_a_class_that_no_image_shows_counts_for_nothing():
+    p = softmax(np.random.default_rng(2).normal(size=(50, 4)), axis=1)
+    unseen = np.insert(p, 2, 0.0, axis=1)
+    assert inception_score(unseen).value == pytest.approx(inception_score(p).value, rel=1e-12)
+    assert inception_score(unseen).published == inception_score(p).published
+
+
+def test_probabilities_on_disk_are_read_a_chunk_at_a_time(tmp_path):
+    p = np.lib.format.open_memmap(tmp_path / "p.npy", "w+", np.float32, (20_000, 100))
+    p[:] = softmax(np.random.default_rng(3).normal(size=p.shape), axis=1)
+    tracemalloc.start()
+    estimate = inception_score(p)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < p.nbytes / 3
+    assert estimate.value == pytest.approx(inception_score(p.astype(float)).value, rel=1e-12)
 
 
 def test_fewer_images_than_splits_have_no_published_variant():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metrics import kid as module
+from metrics import mmd
 from metrics.errors import MetricError, NotFinite, TooFewImages
 from metrics.kid import kid
 
@@ -24,8 +24,11 @@ def normal(n, d, seed):
 
 
 def test_the_value_is_the_recorded_u_statistic(recorded):
+    expected = recorded.values["kid_full_ustat"]
     got = kid(recorded.a, recorded.b).value
-    assert got == pytest.approx(recorded.values["kid_full_ustat"], rel=1e-12)
+    assert got == pytest.approx(expected, rel=1e-7)
+    exact = kid(recorded.a.astype(float), recorded.b.astype(float)).value
+    assert exact == pytest.approx(expected, rel=1e-12)
 
 
 def test_subsets_are_those_of_torch_fidelity_up_to_its_float32(recorded):
@@ -48,10 +51,33 @@ def test_subsets_are_the_definition_on_the_drawn_images():
     assert published.protocol == "20 subsets of 10, seed 7"
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.01])
+@pytest.mark.parametrize("centre", [0.5, 10.0])
+def test_float32_features_move_values_by_a_millionth_of_their_error_at_most(centre, shift):
+    """On features like those of networks: never negative, with a spectrum that falls."""
+    rng = np.random.default_rng(14)
+    mixing = rng.normal(size=(256, 256)) / 16 / np.sqrt(np.arange(1, 257))
+    real, fake = np.maximum(rng.normal(size=(2, 600, 256)) @ mixing.T + centre, 0)
+    x, y = real.astype(np.float32), (fake + shift).astype(np.float32)
+    exact = kid(x.astype(float), y.astype(float), subset_size=100)
+    got = kid(x, y, subset_size=100)
+    assert got.value == pytest.approx(exact.value, rel=1e-7, abs=1e-6 * exact.se)
+    assert got.se == pytest.approx(exact.se, rel=1e-6)
+    published = exact.published
+    assert got.published.value == pytest.approx(published.value, abs=1e-6 * published.spread)
+
+
+def test_without_subsets_there_is_the_exact_value_alone():
+    x, y = normal(30, 3, 15), normal(25, 3, 16)
+    assert kid(x, y, subsets=0).published is None
+    assert kid(x, y, subsets=0).value == kid(x, y, subset_size=10).value
+
+
 def test_the_size_of_blocks_changes_no_printed_digit(monkeypatch):
     x, y = normal(60, 5, 2), normal(45, 5, 3)
     whole = kid(x, y, subset_size=20)
-    monkeypatch.setattr(module, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(mmd, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(mmd, "STRIP_ROWS", 7)
     blocks = kid(x, y, subset_size=20)
     assert blocks.value == pytest.approx(whole.value, rel=1e-12)
     assert blocks.value == pytest.approx(naive(x, y), rel=1e-12)
@@ -97,7 +123,9 @@ def test_refusals_are_named():
         kid(x, x[:1])
     with pytest.raises(NotFinite, match="first in image 1"):
         kid(x, [[0.0] * 3, [np.nan] * 3])
-    with pytest.raises(MetricError, match="at least 1 subset of at least 2 images, got 0 of 9"):
-        kid(x, x, subsets=0, subset_size=9)
+    with pytest.raises(MetricError, match="0 or more subsets of at least 2 images, got -1 of 9"):
+        kid(x, x, subsets=-1, subset_size=9)
+    with pytest.raises(MetricError, match="0 or more subsets of at least 2 images, got 100 of 1"):
+        kid(x, x, subset_size=1)
     with pytest.raises(MetricError, match="same dimensions"):
         kid(x, x[:, :1])

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch.nn import functional
 
 from metrics.errors import ImageMismatch, MetricError
@@ -108,14 +107,27 @@ def test_other_weights_are_refused(monkeypatch):
         module.Lite0()
 
 
-@pytest.mark.parametrize(("height", "width"), [(28, 28), (200, 128), (301, 37)])
-def test_resizing_is_pillows_antialiased_bicubic(height, width):
-    picture = np.random.default_rng(0).uniform(0, 255, (height, width)).astype(np.float32)
-    theirs = np.asarray(Image.fromarray(picture).resize((128, 128), Image.Resampling.BICUBIC))
-    ours = resize(torch.from_numpy(picture)[None, None], 128)[0, 0]
-    np.testing.assert_allclose(ours, theirs.clip(0, 255), atol=2e-3)
+def test_activations_are_those_of_every_resolution_and_end_in_the_features(lite0, images):
+    pictures = images(2, size=28)
+    stages = lite0.activations(pictures)
+    assert [stage.shape for stage in stages] == [
+        (2, 16, 64, 64),
+        (2, 24, 32, 32),
+        (2, 40, 16, 16),
+        (2, 112, 8, 8),
+        (2, 320, 4, 4),
+    ]
+    last = torch.from_numpy(stages[-1])
+    features = lite0._network._conv_head(last).clamp(0, 6).mean((2, 3)).detach()
+    np.testing.assert_allclose(features, lite0.extract(pictures).features, rtol=1e-4, atol=1e-5)
 
 
-def test_resizing_to_its_own_size_changes_nothing():
-    picture = torch.arange(64.0).reshape(1, 1, 8, 8)
-    assert torch.equal(resize(picture, 8), picture)
+def test_activations_lie_as_the_image_does(lite0):
+    blank, spot = np.zeros((2, 1, 64, 64, 1), np.uint8)
+    spot[0, 4:12, 40:56] = 255
+    for with_spot, without in zip(lite0.activations(spot), lite0.activations(blank), strict=True):
+        change = np.abs(with_spot - without).sum((0, 1))
+        rows, columns = np.arange(len(change)), np.arange(len(change))
+        middle = len(change) / 2 - 0.5
+        assert (change.sum(1) * (rows - middle)).sum() < 0
+        assert (change.sum(0) * (columns - middle)).sum() > 0

@@ -1,100 +1,343 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from metrics.errors import ImageMismatch, MetricError, TooFewImages, UnknownName
 from metrics.extractors.base import Features
-from metrics.features import FeatureCache
+from metrics.extractors.catalog import INCEPTION, create
+from metrics.features import ArrayPool, FeatureCache, pool_features
 from metrics.figures import figure_name
 from metrics.frechet import frechet_estimate
-from metrics.measure import measure
+from metrics.measure import ASKED, GROUPS, measure, measure_features, wanted
+from metrics.statistics_file import Statistics
 from pools import store
 
+FEATURES = ("is", "fid", "fid_inf", "kid", "precision", "recall", "density", "coverage")
 
-def test_each_figure_carries_its_extractor_n_and_interval(images, pixels):
-    measurement = measure(images(40, seed=1), images(30, seed=2), extractor=pixels)
-    inception, frechet, kernel = measurement.figures
-    assert [each.name for each in measurement.figures] == ["IS-pixels", "FD-pixels", "KID-pixels"]
-    assert (inception.n_real, inception.n_fake) == (None, 30)
-    for figure in (frechet, kernel):
-        assert (figure.n_real, figure.n_fake) == (40, 30)
+
+@pytest.fixture
+def sets(images):
+    return images(60, seed=1), images(50, seed=2)
+
+
+def named(measurement):
+    return {each.metric: each for each in measurement.figures}
+
+
+def test_each_figure_carries_its_extractor_n_and_interval(sets, pixels):
+    measurement = measure(*sets, extractor=pixels)
+    figures = named(measurement)
+    assert tuple(figures) == FEATURES
+    assert [each.name for each in measurement.figures][:4] == [
+        "IS-pixels",
+        "FD-pixels",
+        "FD∞-pixels",
+        "KID-pixels",
+    ]
+    assert (figures["is"].n_real, figures["is"].n_fake) == (None, 50)
+    assert figures["is"].resampled == "generated images"
+    for name in FEATURES[1:]:
+        figure = figures[name]
+        assert (figure.n_real, figure.n_fake) == (60, 50)
         assert figure.low <= figure.value <= figure.high
         assert figure.extractor == measurement.extractor == "pixels (1; none)"
         assert figure.resampled == "generated images; the real ones are held fixed"
 
 
-def test_figures_are_those_of_the_metrics_on_the_same_features(images, pixels):
-    real, fake = images(40, seed=1), images(30, seed=2)
-    (figure,) = measure(real, fake, metrics=["fid"], extractor=pixels).figures
-    features = [pixels.extract(each).features for each in (real, fake)]
+def test_intervals_end_where_values_do(sets, pixels):
+    figures = named(measure(*sets, extractor=pixels, metrics=["prdc", "fid"]))
+    assert all(each.low >= 0 for each in figures.values())
+    assert all(figures[name].high <= 1 for name in ("precision", "recall", "coverage"))
+
+
+def test_figures_are_those_of_the_metrics_on_the_same_features(sets, pixels):
+    figure = named(measure(*sets, metrics=["fid"], extractor=pixels))["fid"]
+    features = [pool_features(ArrayPool(each), pixels).features for each in sets]
     assert figure.value == frechet_estimate(*features).value
 
 
-def test_pools_and_arrays_of_equal_pixels_measure_the_same(tmp_path, images, pixels):
-    real, fake = images(40, seed=1), images(30, seed=2)
-    pool = store.create(tmp_path / "pool", count=30, resolution_px=8, channels=1)
-    pool.write(0, fake)
-    assert measure(real, pool, extractor=pixels) == measure(real, fake, extractor=pixels)
+def test_the_order_of_images_changes_no_digit(sets, pixels):
+    real, fake = sets
+    rng = np.random.default_rng(0)
+    options = {"extractor": pixels, "train": real[:30] // 2, "metrics": ["all"]}
+    first = measure(real, fake, **options)
+    options["train"] = rng.permutation(options["train"])
+    again = measure(rng.permutation(real), rng.permutation(fake), **options)
+    assert again.figures == first.figures
+    assert again.memorisation.words == first.memorisation.words
 
 
-def test_a_cached_measurement_is_the_same_to_the_last_digit(tmp_path, images, pixels):
+def test_pools_and_arrays_of_equal_pixels_measure_the_same(tmp_path, sets, pixels):
+    pool = store.create(tmp_path / "pool", count=50, resolution_px=8, channels=1)
+    pool.write(0, sets[1])
+    assert measure(sets[0], pool, extractor=pixels) == measure(*sets, extractor=pixels)
+
+
+def test_a_cached_measurement_is_the_same_to_the_last_digit(tmp_path, sets, pixels):
     cache = FeatureCache(tmp_path)
-    real, fake = images(40, seed=1), images(30, seed=2)
-    first = measure(real, fake, extractor=pixels, cache=cache)
+    first = measure(*sets, extractor=pixels, cache=cache)
     passes = pixels.passes
-    assert measure(real, fake, extractor=pixels, cache=cache) == first
+    assert measure(*sets, extractor=pixels, cache=cache) == first
     assert pixels.passes == passes
 
 
-def test_the_seed_moves_the_published_variants_alone(images, pixels):
-    sets = images(40, seed=1), images(30, seed=2)
-    first, second = (measure(*sets, extractor=pixels, seed=seed).figures for seed in (0, 1))
-    assert [each.value for each in first] == [each.value for each in second]
-    assert first[0].published.value != second[0].published.value
+def test_the_seed_moves_splits_and_subsets_alone(sets, pixels):
+    first, second = (
+        named(measure(*sets, extractor=pixels, metrics=["is", "fid", "prdc"], seed=seed))
+        for seed in (0, 1)
+    )
+    assert [each.value for each in first.values()] == [each.value for each in second.values()]
+    assert first["is"].published.value != second["is"].published.value
 
 
-def test_progress_covers_both_sets(images, pixels):
+def test_progress_covers_all_sets(images, pixels):
     calls = []
     measure(
-        images(70), images(3, seed=2), extractor=pixels, progress=lambda *each: calls.append(each)
+        images(70),
+        images(3, seed=2),
+        extractor=pixels,
+        metrics=["is"],
+        progress=lambda *each: calls.append(each),
     )
-    assert calls == [(64, 73), (70, 73), (73, 73)]
+    assert calls == [(0, 73), (0, 73), (64, 73), (70, 73), (73, 73)]
 
 
-def test_as_dict_is_json(images, pixels):
-    measurement = measure(images(4), images(2, seed=2), extractor=pixels)
+def test_as_dict_is_json(sets, pixels):
+    measurement = measure(*sets, train=sets[0] // 2, extractor=pixels)
     plain = json.loads(json.dumps(measurement.as_dict(), allow_nan=False))
     assert plain == measurement.as_dict()
-    assert plain["figures"][1]["low"] is None
+    assert set(plain) == {
+        "extractor",
+        "n_real",
+        "n_fake",
+        "n_train",
+        "seed",
+        "figures",
+        "classes",
+        "memorisation",
+        "duplicates",
+        "warnings",
+    }
+    assert set(plain["duplicates"]) == {"exact", "near", "images_in_exact", "images_in_near"}
+    memorisation = plain["memorisation"]
+    assert set(memorisation) == {"verdict", "words", "c_t", "authenticity", "closest", "farthest"}
+    assert {"fake", "real", "split", "distance"} <= set(memorisation["closest"][0])
 
 
-@pytest.mark.parametrize(("n_real", "n_fake", "noted"), [(3, 9, True), (9, 3, True), (4, 4, False)])
-def test_a_frechet_distance_of_too_few_images_says_so(n_real, n_fake, noted, images, pixels):
-    figure = measure(images(n_real), images(n_fake, seed=1), extractor=pixels).figures[1]
-    words = "n = 3 ≤ d = 3: biased upward; read KID beside it"
-    assert figure.note == (words if noted else "")
+def test_a_frechet_distance_of_few_images_says_so_and_brings_company(images, pixels):
+    measurement = measure(images(3), images(9, seed=1), metrics=["fid"], extractor=pixels)
+    assert list(named(measurement)) == ["fid", "fid_inf", "kid"]
+    words = "n = 3 ≤ d = 3: the covariance is not of full rank"
+    assert measurement.figures[0].note.startswith(words)
+    enough = measure(images(9), images(9, seed=1), metrics=["fid"], extractor=pixels)
+    assert list(named(enough)) == ["fid"]
+    assert enough.figures[0].note.startswith("biased upward, about as 1/n: compare at equal n")
+
+
+def test_the_bias_that_fd_infinity_tells_is_said(sets, pixels):
+    figures = named(measure(*sets, extractor=pixels, metrics=["fid", "fid_inf"]))
+    bias = max(figures["fid"].value - figures["fid_inf"].value, 0)
+    assert f"here by about {bias:.3g}:" in figures["fid"].note
+
+
+def test_what_needs_more_images_is_refused_with_the_reason(images, pixels):
+    figures = named(
+        measure(images(4), images(5, seed=1), extractor=pixels, metrics=["prdc", "fid"])
+    )
+    refused = figures["precision"]
+    assert refused.value is refused.low is refused.se is None
+    assert "got 4" in refused.note
+    assert figures["fid"].value is not None
 
 
 @pytest.mark.parametrize("n", [(1, 5), (5, 1)])
 def test_one_image_is_refused_before_any_is_extracted(n, images, pixels):
-    with pytest.raises(TooFewImages, match=rf"got {n[0]} \(real\) and {n[1]} \(fake\)"):
+    with pytest.raises(TooFewImages, match=r"at least 2 images, got 1 \((REAL|FAKE)\)"):
         measure(images(n[0]), images(n[1]), extractor=pixels)
     assert pixels.passes == 0
 
 
-@pytest.mark.parametrize("kind", [{"size": 9}, {"channels": 3}])
-def test_sets_of_different_size_or_channels_are_refused(kind, images, pixels):
-    with pytest.raises(ImageMismatch, match=r"got 8 × 8 × 1 \(real\) and . × . × . \(fake\)"):
-        measure(images(5), images(5, **kind), extractor=pixels)
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ({"size": 9}, "images differ in size: REAL 8 × 8, FAKE 9 × 9 px"),
+        ({"channels": 3}, "REAL is grey and the other in colour"),
+    ],
+)
+def test_sets_of_different_size_or_channels_are_measured_with_a_warning(
+    kind, words, images, pixels
+):
+    measurement = measure(images(9), images(9, **kind), metrics=["fid"], extractor=pixels)
+    assert any(each.startswith(words) for each in measurement.warnings)
+
+
+def test_the_same_images_twice_are_warned_of(images, pixels):
+    array = images(20)
+    same = measure(array, array[::-1], metrics=["fid"], extractor=pixels)
+    assert same.figures[0].value == pytest.approx(0, abs=1e-9)
+    assert same.warnings == ("REAL and FAKE are the same images: is this what was meant?",)
+    half = np.concatenate([array[:10], images(10, seed=1)])
+    assert measure(array, half, metrics=["fid"], extractor=pixels).warnings == (
+        "50% of FAKE's images are in REAL, pixel for pixel: is this what was meant?",
+    )
+    few = np.concatenate([array[:9], images(11, seed=1)])
+    assert measure(array, few, metrics=["fid"], extractor=pixels).warnings == ()
+
+
+def test_training_images_give_the_score_of_a_perfect_generator(images, pixels):
+    real, fake, train = images(60, seed=1), images(50, seed=2), images(80, seed=3)
+    measurement = measure(real, fake, train=train, extractor=pixels)
+    perfect = pool_features(ArrayPool(train), pixels).first(50)
+    real_features = pool_features(ArrayPool(real), pixels)
+    expected = named(measure_features(real_features, perfect, metrics=["fid"]))["fid"]
+    reference = named(measurement)["fid"].reference
+    assert (reference.value, reference.low, reference.high, reference.n) == (
+        expected.value,
+        expected.low,
+        expected.high,
+        50,
+    )
+    assert measurement.n_train == 80
+    assert all(each.reference for name, each in named(measurement).items() if name in FEATURES)
+
+
+def test_fewer_training_images_than_fakes_say_how_many(images, pixels):
+    measurement = measure(
+        images(60), images(50, seed=2), train=images(20, seed=3), extractor=pixels, metrics=["kid"]
+    )
+    assert measurement.figures[0].reference.n == 20
+
+
+def test_held_out_images_stand_beside_real_ones_that_were_learned(images, pixels):
+    learned, fake, new = images(60, seed=1), images(55, seed=2), images(80, seed=3)
+    by_held_out = measure(learned, fake, held_out=new, extractor=pixels)
+    by_train = measure(new, fake, train=learned, extractor=pixels)
+    assert by_held_out.n_train == by_train.n_train == 60
+    assert by_held_out.memorisation == by_train.memorisation
+
+
+def test_copies_of_training_images_are_found_and_named_by_position(images, pixels):
+    pixels.dimensions = 16
+    train, held_out = images(200, seed=1), images(200, seed=2)
+    fake = np.concatenate([images(60, seed=3), train[[7, 5]]])
+    found = measure(held_out, fake, train=train, extractor=pixels).memorisation
+    closest = {(each.fake, each.real, each.split, each.distance) for each in found.closest[:2]}
+    assert closest == {(60, 7, "train", 0.0), (61, 5, "train", 0.0)}
+    assert all(0 <= each.held_out < 200 for each in found.closest)
+
+
+def test_authenticity_is_a_figure_like_others(images, pixels):
+    measurement = measure(
+        images(60), images(50, seed=2), train=images(70, seed=3), extractor=pixels
+    )
+    figure = measurement.figures[-1]
+    assert (figure.name, figure.n_real, figure.n_fake) == ("authenticity-pixels", 70, 50)
+    assert figure == measurement.memorisation.authenticity
+
+
+def test_without_training_images_memorisation_is_not_judged(sets, pixels):
+    assert measure(*sets, extractor=pixels).memorisation is None
+    asked = measure(*sets, extractor=pixels, metrics=["memorisation"])
+    assert asked.memorisation is None
+    assert asked.warnings == ("memorisation cannot be judged without the training images",)
+
+
+def test_duplicates_are_named_by_position(images, pixels):
+    fake = images(20, seed=2)
+    fake[13] = fake[4]
+    found = measure(images(20), fake, extractor=pixels, metrics=["duplicates"]).duplicates
+    assert found.exact == ((4, 13),)
+
+
+def test_classes_are_measured_where_both_sides_have_labels(images, pixels):
+    labels = np.repeat([0, 1, 2], [60, 60, 20])
+    real, fake = ArrayPool(images(140), labels), ArrayPool(images(140, seed=1), labels)
+    classes = measure(real, fake, metrics=["fid"], extractor=pixels).classes
+    assert [(each.label, each.n_real, each.n_fake) for each in classes] == [
+        (0, 60, 60),
+        (1, 60, 60),
+        (2, 20, 20),
+    ]
+    first = measure(real.images[:60], fake.images[:60], metrics=["fid"], extractor=pixels).figures
+    assert (classes[0].value, classes[0].low) == (first[0].value, first[0].low)
+    assert classes[2].value is None
+    assert "at least 50 images" in classes[2].note
+    assert measure(real, fake.images, metrics=["fid"], extractor=pixels).classes == ()
+
+
+@pytest.fixture
+def statistics(sets, pixels):
+    found = pool_features(ArrayPool(sets[0]), pixels)
+    covariance = np.cov(found.features.astype(np.float64), rowvar=False)
+    return Statistics(found.features.mean(axis=0, dtype=np.float64), covariance, None, None)
+
+
+def test_statistics_in_place_of_images_give_the_same_distance(sets, statistics, pixels):
+    measurement = measure(statistics, sets[1], extractor=pixels)
+    expected = named(measure(*sets, extractor=pixels, metrics=["fid"]))["fid"]
+    figures = named(measurement)
+    assert figures["fid"].value == pytest.approx(expected.value, rel=1e-6)
+    assert figures["fid"].n_real is None
+    assert not {"kid", "precision"} & set(figures)
+    assert "statistics file that does not tell its extractor" in measurement.warnings[0]
+
+
+def test_statistics_of_generated_images_give_a_value_without_interval(sets, statistics, pixels):
+    figure = named(measure(sets[0], statistics, extractor=pixels))["fid"]
+    assert figure.value == pytest.approx(0, abs=1e-9)
+    assert figure.low is figure.n_fake is None
+
+
+def test_two_statistics_files_can_be_compared(statistics, pixels):
+    other = replace(statistics, mean=statistics.mean + 1)
+    assert named(measure(statistics, other, extractor=pixels))["fid"].value == pytest.approx(3)
+
+
+def test_statistics_leave_what_needs_images_refused_if_asked_for(sets, statistics, pixels):
+    figures = named(measure(statistics, sets[1], extractor=pixels, metrics=["fid", "kid"]))
+    assert figures["kid"].value is None
+    assert figures["kid"].note == "needs the images of REAL, of which there are only statistics"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"extractor": "another (1; none)"}, "features of one extractor, got another"),
+        ({"mean": np.zeros(4), "covariance": np.eye(4)}, r"got 4 \(REAL\) and 3 \(FAKE\)"),
+    ],
+)
+def test_statistics_of_other_features_are_refused(wrong, words, sets, statistics, pixels):
+    with pytest.raises(ImageMismatch, match=words):
+        measure(replace(statistics, **wrong), sets[1], extractor=pixels)
+
+
+def test_large_sets_are_represented_by_their_first_images_and_figures_say_so(
+    images, pixels, monkeypatch
+):
+    monkeypatch.setattr("metrics.compute.PAIRWISE_IMAGES", 30)
+    real, fake = images(60, seed=1), images(20, seed=2)
+    figures = named(measure(real, fake, extractor=pixels, metrics=["fid", "kid"]))
+    assert (figures["kid"].n_real, figures["fid"].n_real) == (30, 60)
+    assert "images a side, in the order of digests" in figures["kid"].note
+    few = pool_features(ArrayPool(real), pixels).first(30)
+    alone = measure_features(few, pool_features(ArrayPool(fake), pixels), metrics=["kid"])
+    assert figures["kid"].value == alone.figures[0].value
 
 
 @pytest.mark.parametrize(
     ("metrics", "got"), [(["fid", "lpips"], "'lpips'"), ([], "none"), ([""], "''")]
 )
 def test_unknown_metrics_are_refused(metrics, got, images, pixels):
-    with pytest.raises(UnknownName, match=f"among is, fid, kid, got {got}"):
+    with pytest.raises(UnknownName, match=f"among is, fid, .*, got {got}"):
         measure(images(5), images(5), metrics=metrics, extractor=pixels)
+
+
+def test_groups_stand_for_their_metrics():
+    assert wanted(["prdc", "fid"]) == ("precision", "recall", "density", "coverage", "fid")
+    assert wanted(["all"]) == ASKED
+    assert wanted(None) == wanted(["default", "is"]) == GROUPS["default"]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
@@ -103,19 +346,28 @@ def test_a_seed_that_draws_nothing_is_refused(seed, images, pixels):
         measure(images(5), images(5), extractor=pixels, seed=seed)
 
 
-def test_unknown_extractors_are_refused(images):
-    with pytest.raises(UnknownName, match="one of lite0, got 'vgg'"):
-        measure(images(5), images(5), extractor="vgg")
+@pytest.mark.parametrize("name", ["vgg", "onnx:", "lite0:x", ""])
+def test_unknown_extractors_are_refused(name):
+    with pytest.raises(UnknownName, match=f"one of lite0, .*, got '{name}'"):
+        create(name)
 
 
-def test_an_inception_score_needs_classes(images, pixels, monkeypatch):
+def test_what_an_extractor_cannot_give_is_left_out_or_refused_if_asked_for(
+    sets, pixels, monkeypatch
+):
     monkeypatch.setattr(
         pixels, "extract", lambda batch: Features(np.ones((len(batch), 2), np.float32), None)
     )
-    with pytest.raises(MetricError, match="extractor with classes, got pixels"):
-        measure(images(5), images(5), metrics=["is"], extractor=pixels)
+    assert "is" not in named(measure(*sets, extractor=pixels, metrics=None))
+    figures = named(measure(*sets, extractor=pixels, metrics=["is", "cmmd", "diversity"]))
+    assert [each.value for each in figures.values()] == [None, None, None]
+    assert figures["is"].note == "needs an extractor with classes, and pixels has none"
+    assert figures["cmmd"].note == "is defined on the extractor clip, got pixels"
+    assert figures["diversity"].note.startswith("needs an extractor whose activations can be seen")
 
 
-def test_only_inception_features_bear_the_bare_names():
-    assert [figure_name(each, "inception") for each in ("is", "fid", "kid")] == ["IS", "FID", "KID"]
+def test_a_frechet_distance_is_a_fid_on_inception_alone_and_tells_its_resize():
     assert figure_name("fid", "lite0") == "FD-lite0"
+    assert figure_name("fid_inf", "clean") == "FID∞-clean"
+    names = {figure_name(metric, each) for metric in ("is", "fid", "kid") for each in INCEPTION}
+    assert len(names) == 3 * len(INCEPTION)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,6 +27,17 @@ def test_sets_longer_than_a_chunk_have_the_textbook_covariance():
 def test_float32_features_are_summed_in_float64():
     x = np.full((100_000, 1), 0.1, np.float32)
     assert moments(x).mean[0] == pytest.approx(float(np.float32(0.1)), rel=1e-15)
+
+
+def test_features_on_disk_are_read_a_chunk_at_a_time(tmp_path):
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (6 * CHUNK_ROWS, 64))
+    x[:] = np.random.default_rng(2).normal(size=x.shape)
+    tracemalloc.start()
+    fitted = moments(x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * CHUNK_ROWS * 64 * 8
+    np.testing.assert_allclose(fitted.covariance, np.cov(x.T.astype(float)), rtol=1e-9, atol=1e-12)
 
 
 def test_one_image_has_a_mean_but_no_covariance():

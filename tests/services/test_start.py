@@ -53,7 +53,7 @@ def test_it_starts_stops_without_orphans_starts_again_with_its_data_and_dies_who
 
     ours = site.processes()
     assert site.stop(signal.SIGKILL) == -signal.SIGKILL
-    wait_until(lambda: is_gone(ours), within_s=15, what="the end of every orphan")
+    wait_until(lambda: is_gone(ours), what="the end of every orphan")
 
 
 @pytest.fixture(scope="module")

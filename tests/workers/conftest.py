@@ -6,6 +6,7 @@ import pytest
 from evalsite.catalog import services
 from generators.config import load_config
 from tests import factories
+from workers.moments import Moments
 
 TINY = {"images": 24, "batch": 4, "z_dim": 8, "generator.features": 4, "discriminator.features": 4}
 
@@ -38,3 +39,18 @@ def train_tiny(digits):
 def losses():
     """`losses(run)`: every moment recorded of a run."""
     return lambda run: np.array(run.losses.values_list("images_seen", "d_loss", "g_loss"))
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """The pools whose measurements were asked for; they are left alone."""
+    asked = []
+    monkeypatch.setattr("evalsite.leaderboard.measuring.request_measurements", asked.append)
+    return asked
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_the_way(request, monkeypatch):
+    """Trainings draw nothing before they end, but in tests that ask for `drawn`."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(Moments, "pass_by", lambda *_: None)

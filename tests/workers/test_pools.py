@@ -6,22 +6,15 @@ from evalsite import jobs
 from evalsite.catalog import services
 from evalsite.catalog.models import Generator, Pool
 from evalsite.jobs import JobState
-from evalsite.leaderboard.models import Measurement, Score
+from evalsite.leaderboard.models import Score
 from evalsite.studies.models import Study
-from generators.sandbox.errors import SandboxError
+from generators.onnx_sampling import OnnxSignature
 from pools import store
+from sandbox.errors import SandboxError
 from tests import factories
-from workers import tasks
+from workers import drawing
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def unmeasured(monkeypatch):
-    """Measurements are asked for and left alone."""
-    asked = []
-    monkeypatch.setattr(tasks.leaderboard, "request_measurement", asked.append)
-    return asked
 
 
 def upload(content, name, data, **fields):
@@ -97,7 +90,9 @@ def test_an_onnx_network_is_drawn_from(work, unmeasured, monkeypatch):
         yield factories.pixels(4)
         yield factories.pixels(count - 4)
 
-    monkeypatch.setattr("generators.sandbox.onnx_sampling.sample_onnx", drawn)
+    signature = OnnxSignature((4,), None, None, 8, 1)
+    monkeypatch.setattr("generators.onnx_sampling.inspect_onnx", lambda *_, **__: signature)
+    monkeypatch.setattr("generators.onnx_sampling.sample_onnx", drawn)
     network = factories.onnx_generator()
     pool = upload(network, "G.onnx", factories.dataset(classes=("a", "b")), count=10, seed=4)
     work()
@@ -115,7 +110,7 @@ def test_a_sandbox_that_cannot_be_had_fails_the_pool_in_its_words(work, unmeasur
     def refused(*_, **__):
         raise SandboxError("no sandbox on this machine: install bubblewrap")
 
-    monkeypatch.setattr("generators.sandbox.onnx_sampling.sample_onnx", refused)
+    monkeypatch.setattr("generators.onnx_sampling.sample_onnx", refused)
     pool = upload(factories.onnx_generator(), "G.onnx", factories.dataset(), count=10)
     work()
     pool.refresh_from_db()
@@ -147,7 +142,7 @@ def test_a_network_that_is_no_network_fails_in_words(work, unmeasured):
 def test_a_fault_of_ours_is_called_ours_and_can_be_retried(work, unmeasured, monkeypatch, caplog):
     pool = upload(factories.image_zip(3), "images.zip", factories.dataset())
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "_read_archive", lambda *_: {}["missing"])
+        patched.setattr(drawing, "_read_archive", lambda *_: {}["missing"])
         work()
     pool.refresh_from_db()
     assert pool.state == JobState.FAILED
@@ -172,32 +167,6 @@ def test_the_last_pool_to_be_drawn_opens_the_study(work, unmeasured):
     assert len(study.design_hash) == 64
 
 
-def test_a_drawn_pool_is_measured_with_its_n_and_extractor(work):
-    data = factories.dataset(train=4, test=4)
-    pool = upload(factories.image_zip(4), "images.zip", data)
-    work()
-    assert Measurement.jobs.get().state == JobState.READY
-    scores = {score.name: score for score in Score.objects.of_pools().filter(pool=pool)}
-    assert set(scores) == {"IS-lite0", "FD-lite0", "KID-lite0"}
-    assert scores["FD-lite0"].n == {"fake": 4, "real": 4}
-    assert scores["IS-lite0"].n == {"fake": 4}
-    for score in scores.values():
-        assert score.details["extractor"].startswith("lite0")
-        assert score.details["reference"].startswith(data.name)
-        assert score.dataset == data
-
-
-def test_what_cannot_be_measured_fails_in_words(work):
-    data = factories.dataset(test=4)
-    pool = upload(factories.image_zip(1), "images.zip", data)
-    work()
-    pool.refresh_from_db()
-    assert pool.is_ready
-    measurement = Measurement.jobs.get()
-    assert measurement.state == JobState.FAILED
-    assert "at least 2 images" in measurement.error
-
-
 def test_the_sweep_repairs_what_was_left_behind(run_task, enqueued):
     pool = factories.pool()
     waiting = factories.study(
@@ -208,7 +177,13 @@ def test_the_sweep_repairs_what_was_left_behind(run_task, enqueued):
     run_task("sweep")
     waiting.refresh_from_db()
     assert waiting.is_open
-    assert [task for task, _ in enqueued] == ["measure", "measure"]
+    assert [task for task, _ in enqueued] == [
+        *["extract"] * 2,
+        "gather",
+        "extract",
+        "extract",
+        "gather",
+    ]
 
 
 def test_the_score_task_scores_a_study(run_task):
@@ -235,6 +210,6 @@ def test_a_row_deleted_while_it_is_worked_on_ends_quietly(run_task, monkeypatch)
         Generator.objects.all().delete()
         raise ValueError("its file is gone")
 
-    monkeypatch.setattr(tasks, "_read_archive", gone)
+    monkeypatch.setattr(drawing, "_read_archive", gone)
     run_task("sample", pool.pk)
     assert not Pool.jobs.of_generators().exists()

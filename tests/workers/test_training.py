@@ -84,7 +84,7 @@ def test_a_segment_without_time_still_goes_on_later(train_tiny, work, monkeypatc
     monkeypatch.setattr(tasks, "SEGMENT_S", 1e-9)
     asked = []
     made = train_tiny()
-    monkeypatch.setattr(jobs, "enqueue", lambda task, pk: asked.append((task, pk)))
+    monkeypatch.setattr(jobs, "enqueue", lambda task, pk, later: asked.append((task, pk)))
     work()
     run = TrainingRun.jobs.get(generator=made)
     assert (run.state, run.images_seen) == (JobState.QUEUED, 0)

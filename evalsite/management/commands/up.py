@@ -214,7 +214,7 @@ def job_news() -> Callable[[], list[str]]:
     def news() -> list[str]:
         lines = []
         for model in jobs.kinds():
-            for row in model.jobs.recent():
+            for row in model.jobs.recent().told():
                 if seen.get(_key(row), "waiting") != _stage(row):
                     lines.append(f"{_stage(row)}: {row} {row.error}".strip())
                 seen[_key(row)] = _stage(row)

@@ -1,0 +1,107 @@
+"""Pages about generators and what metrics say of their images."""
+
+from collections.abc import Iterable
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from evalsite.accounts.rights import may_change
+from evalsite.catalog.curves import loss_curves
+from evalsite.catalog.forms import PoolForm
+from evalsite.catalog.models import Generator, Pool
+from evalsite.jobs import Job
+from evalsite.leaderboard import pictures
+from evalsite.leaderboard.columns import headline
+from evalsite.leaderboard.measured import duplicates, measurements_of, memorisation, sections
+from evalsite.leaderboard.models import Score
+from evalsite.leaderboard.quality import qualities
+from evalsite.leaderboard.stamps import is_same, nothing_new, stamp_of_generator, stamp_of_pool
+from pools import stimulus
+
+PARTS = ("scores", "measurements")
+
+
+@require_safe
+def generator(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Generator.objects.with_state(), slug=slug)
+    stamp = stamp_of_generator(found)
+    if is_same(request, stamp):
+        return nothing_new()
+    run = getattr(found, "run", None)
+    pools = list(Pool.jobs.final().filter(generator=found).prefetch_related(*PARTS))
+    measurements = [each for pool in pools for each in pool.measurements.all()]
+    at_work = [*pools, *measurements, *([run] if run else [])]
+    context = {
+        "generator": found,
+        "run": run,
+        "sheet": run.sheets.last() if run else None,
+        "curves": loss_curves(run) if run else None,
+        "qualities": qualities(found) if run else [],
+        "pools": [(pool, _headline(pool)) for pool in pools],
+        "may_change": may_change(request, found),
+        "pool_form": PoolForm(),
+        "as_of": stamp,
+        "is_live": _is_live(pools, at_work),
+    }
+    return render(request, "catalog/generator.html", context)
+
+
+def _headline(pool: Pool) -> list[Score]:
+    """The few figures that say most."""
+    by_name = {score.name: score for score in pool.scores.all()}
+    return [by_name[name] for name in headline(by_name)]
+
+
+def _is_live(pools: Iterable[Pool], at_work: Iterable[Job]) -> bool:
+    """Whether a page will have more to show by itself: images, losses, or metrics."""
+    unmeasured = [pool for pool in pools if pool.is_ready and not pool.measurements.all()]
+    return bool(unmeasured) or any(job.is_unfinished for job in at_work)
+
+
+@require_safe
+def pool(request: HttpRequest, pk: int) -> HttpResponse:
+    """All that metrics say of one pool."""
+    found = _pool(pk)
+    assert found.generator is not None  # noqa: S101  # of_generators
+    measurements = measurements_of(found)
+    stamp = stamp_of_pool(found, measurements)
+    if is_same(request, stamp):
+        return nothing_new()
+    context = {
+        "pool": found,
+        "generator": found.generator,
+        "dataset": found.imitates,
+        "sections": sections(found),
+        "memorisation": memorisation(measurements),
+        "shelves": pictures.shelves(measurements),
+        "duplicates": duplicates(measurements),
+        "groups": pictures.groups(measurements),
+        "sees_pictures": pictures.sees_pictures(request, found),
+        "side_px": pictures.side_px(found.imitates.resolution_px),
+        "may_change": may_change(request, found.generator),
+        "as_of": stamp,
+        "is_live": _is_live([found], [found, *measurements]),
+    }
+    return render(request, "leaderboard/pool.html", context)
+
+
+def _pool(pk: int) -> Pool:
+    own = Pool.jobs.of_generators().select_related("generator__dataset", "generator__owner")
+    return get_object_or_404(own.prefetch_related(*PARTS), pk=pk)
+
+
+@require_safe
+def pool_image(request: HttpRequest, pk: int, side: str, index: int) -> HttpResponse:
+    """One image of those that the pool's page shows, for who may see it there."""
+    found = _pool(pk)
+    if not pictures.sees_pictures(request, found):
+        raise PermissionDenied("Single images are shown when no study may show them any more.")
+    if not pictures.is_shown(measurements_of(found), side, index):
+        raise Http404("the page of this pool has no such image")
+    return HttpResponse(
+        stimulus.encode(pictures.side_of(found, side).open().image(index)),
+        content_type=stimulus.MEDIA_TYPE,
+        headers={"Cache-Control": "private, max-age=3600, no-transform"},
+    )

@@ -1,1 +1,0 @@
-"""Networks of strangers, run where they can do nothing but turn noise into images."""

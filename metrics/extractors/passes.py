@@ -1,0 +1,40 @@
+"""Any number of images through a network in passes of one size, so that batching changes no digit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from metrics.extractors.base import Features, Images, require_images
+
+Pass = Callable[[Images], Features]
+"""Features of exactly as many images as a pass has."""
+
+
+def in_passes(images: Images, size: int, network: Pass) -> Features:
+    """Return the features of n ≥ 1 uint8 images (n, H, W, C), each pass filled up with blank ones.
+
+    The rounding of a matrix product depends on its size: only passes of one size give an image the
+    same features alone and among others. Raises ImageMismatch for what is no image.
+    """
+    require_images(images)
+    parts = [
+        _one(images[start : start + size], size, network) for start in range(0, len(images), size)
+    ]
+    probabilities = [part.probabilities for part in parts if part.probabilities is not None]
+    return Features(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate(probabilities) if probabilities else None,
+    )
+
+
+def _one(images: Images, size: int, network: Pass) -> Features:
+    full = np.zeros((size, *images.shape[1:]), np.uint8)
+    full[: len(images)] = images
+    found = network(full)
+    probabilities = found.probabilities
+    return Features(
+        found.features[: len(images)],
+        None if probabilities is None else probabilities[: len(images)],
+    )

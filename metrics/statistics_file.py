@@ -1,0 +1,91 @@
+"""Statistics files: the mean and covariance of features, as pytorch-fid and StyleGAN publish them."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.errors import MetricError
+from metrics.features import PoolFeatures
+from metrics.gaussian import Gaussian
+from metrics.moments import moments
+from metrics.rows import Floats
+
+SYMMETRY = 1e-4
+"""The share of the largest entry by which float32 or hand-made covariances are lopsided."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A mean (d,) and a covariance (d, d); n and the extractor's line where the file tells them."""
+
+    mean: Floats
+    covariance: Floats
+    n: int | None
+    extractor: str | None
+
+    @cached_property
+    def gaussian(self) -> Gaussian:
+        """The normal distribution that these are the moments of."""
+        return Gaussian(self.n, self.mean, covariance=self.covariance)
+
+
+def is_statistics(path: str | Path) -> bool:
+    """Whether a file is an .npz that holds `mu` and `sigma`."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+
+
+def load_statistics(path: str | Path) -> Statistics:
+    """Read `mu` (d,) and `sigma` (d, d), and `n` and `extractor` where `save_statistics` wrote them.
+
+    Nothing pickled is read. Raises MetricError naming the file for arrays of other shapes, that are
+    not finite, or for a sigma that is no covariance.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            mean, covariance = file["mu"], file["sigma"]
+            n = int(file["n"]) if "n" in file else None
+            extractor = str(file["extractor"]) if "extractor" in file else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise MetricError(f"cannot read statistics from {path}: {error}") from error
+    _require_moments(path, mean, covariance)
+    covariance = covariance.astype(np.float64)
+    return Statistics(mean.astype(np.float64), (covariance + covariance.T) / 2, n, extractor)
+
+
+def save_statistics(path: str | Path, of: PoolFeatures) -> None:
+    """Write the statistics of n ≥ 2 images, float64, so that pytorch-fid and others read them too."""
+    fitted = moments(of.features)
+    with Path(path).open("wb") as file:
+        np.savez(
+            file,
+            allow_pickle=False,
+            mu=fitted.mean,
+            sigma=fitted.covariance,
+            n=np.array(fitted.n),
+            extractor=np.array(of.extractor),
+        )
+
+
+def _require_moments(path: str | Path, mean: NDArray[Any], covariance: NDArray[Any]) -> None:
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)) or not len(mean):
+        raise MetricError(
+            f"{path} needs mu of shape (d,) and sigma of shape (d, d), "
+            f"got {mean.shape} and {covariance.shape}"
+        )
+    if mean.dtype.kind != "f" or covariance.dtype.kind != "f":
+        raise MetricError(f"{path} needs floats, got {mean.dtype} and {covariance.dtype}")
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise MetricError(f"{path} needs finite numbers, got NaN or infinity")
+    lopsided = np.abs(covariance - covariance.T).max()
+    if lopsided > SYMMETRY * np.abs(covariance).max() or (np.diagonal(covariance) < 0).any():
+        raise MetricError(f"{path} needs a covariance as sigma, got a matrix that is none")

@@ -1,0 +1,1 @@
+"""Networks of strangers, run where they can do nothing but turn numbers into numbers."""

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from metrics.errors import MetricError
+from metrics.features import ArrayPool, pool_features
+from metrics.statistics_file import is_statistics, load_statistics, save_statistics
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "statistics.npz"
+
+
+def test_what_is_saved_is_read_back(path, images, pixels):
+    found = pool_features(ArrayPool(images(30)), pixels)
+    save_statistics(path, found)
+    assert is_statistics(path)
+    statistics = load_statistics(path)
+    assert (statistics.n, statistics.extractor) == (30, "pixels (1; none)")
+    np.testing.assert_allclose(statistics.mean, found.features.mean(axis=0), rtol=1e-6)
+    expected = np.cov(found.features.astype(np.float64), rowvar=False)
+    np.testing.assert_allclose(statistics.covariance, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_a_published_file_tells_neither_n_nor_extractor(path):
+    np.savez(path, mu=np.zeros(3, np.float32), sigma=np.eye(3, dtype=np.float32))
+    statistics = load_statistics(path)
+    assert (statistics.n, statistics.extractor) == (None, None)
+    assert statistics.mean.dtype == statistics.covariance.dtype == np.float64
+
+
+def test_images_and_other_files_are_no_statistics(path, tmp_path, images):
+    np.savez(path, images=images(3))
+    (tmp_path / "text").write_text("mu sigma")
+    assert not any(map(is_statistics, [path, tmp_path / "text", tmp_path / "absent", tmp_path]))
+
+
+LOPSIDED = np.array([[1.0, 2.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"mu": np.zeros(3), "sigma": np.eye(2)}, r"got \(3,\) and \(2, 2\)"),
+        ({"mu": np.zeros((1, 2)), "sigma": np.eye(2)}, r"got \(1, 2\) and \(2, 2\)"),
+        ({"mu": np.zeros(0), "sigma": np.zeros((0, 0))}, r"got \(0,\) and \(0, 0\)"),
+        ({"mu": np.zeros(2, int), "sigma": np.eye(2)}, "floats, got int64 and float64"),
+        ({"mu": np.array([0, np.nan]), "sigma": np.eye(2)}, "finite numbers, got NaN"),
+        ({"mu": np.zeros(2), "sigma": LOPSIDED}, "a covariance as sigma"),
+        ({"mu": np.zeros(2), "sigma": -np.eye(2)}, "a covariance as sigma"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2), "n": np.array("many")}, "cannot read"),
+        ({"mu": np.zeros(2), "sigma": np.array([{}])}, "cannot read"),
+        ({"mu": np.zeros(2)}, "cannot read"),
+    ],
+)
+def test_what_is_no_mean_and_covariance_is_refused_by_name(path, arrays, words):
+    np.savez(path, **arrays)
+    with pytest.raises(MetricError, match=f"(?s)statistics.npz.*{words}|{words}.*statistics.npz"):
+        load_statistics(path)
+
+
+def test_a_file_cut_short_is_refused(path):
+    np.savez(path, mu=np.zeros(50), sigma=np.eye(50))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(MetricError, match="cannot read statistics from"):
+        load_statistics(path)
+
+
+def test_covariances_rounded_to_float32_are_made_symmetric(path):
+    sigma = np.cov(np.random.default_rng(0).normal(size=(9, 3)), rowvar=False).astype(np.float32)
+    sigma[0, 1] = np.nextafter(sigma[0, 1], np.float32(9))
+    np.savez(path, mu=np.zeros(3), sigma=sigma)
+    found = load_statistics(path).covariance
+    np.testing.assert_array_equal(found, found.T)

@@ -1,0 +1,102 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+
+from evalsite.catalog import services
+from evalsite.catalog.models import Generator
+from generators.onnx_sampling import OnnxSignature
+from pools import sources, store
+from pools.entries import source_of_array
+from tests import factories
+from workers.drawing import in_classes
+
+NAMES = ["cat", "dog", "owl"]
+
+
+def labels_of(source):
+    return [entry.label for entry in source] if source.labelled else None
+
+
+def test_classes_of_an_archive_are_found_by_their_names():
+    images = factories.pixels(4)
+    source = source_of_array(images, np.array([0, 1, 1, 0]), ("owl", "cat"))
+    told = in_classes(source, NAMES)
+    assert labels_of(told) == [2, 0, 0, 2]
+    assert told.class_names == ("cat", "dog", "owl")
+    np.testing.assert_array_equal([entry.decode() for entry in told], images)
+
+
+def test_classes_without_names_are_found_by_their_numbers():
+    source = source_of_array(factories.pixels(3), np.array([2, 0, 7]))
+    assert labels_of(in_classes(source, NAMES)) == [2, 0, store.UNLABELLED]
+
+
+@pytest.mark.parametrize("names", [[], ["cat", "dog"]])
+def test_classes_that_the_data_set_does_not_have_are_left_out(names):
+    source = source_of_array(factories.pixels(2), np.array([0, 1]), ("owl", "cat"))
+    assert labels_of(in_classes(source, names)) is None
+
+
+def test_images_without_classes_stay_so():
+    assert labels_of(in_classes(source_of_array(factories.pixels(2)), NAMES)) is None
+
+
+@pytest.fixture
+def drawn_labels(work, unmeasured):
+    """Draws what is waiting to be, and gives the labels of a generator's pool."""
+
+    def draw(generator):
+        work()
+        pool = generator.pools.get()
+        assert pool.error == ""
+        return pool.open().labels
+
+    return draw
+
+
+def upload(content, name, kind, **fields):
+    data = factories.dataset(classes=NAMES)
+    file = ContentFile(content, name)
+    return services.upload_generator(
+        owner=None, name=name, dataset=data, kind=kind, file=file, **fields
+    )
+
+
+@pytest.mark.django_db
+def test_a_conditional_generators_pool_keeps_the_classes_it_was_asked_for(train_tiny, drawn_labels):
+    assert drawn_labels(train_tiny(pool_size=5)).tolist() == [0, 1, 0, 1, 0]
+
+
+@pytest.mark.django_db
+def test_a_generator_without_classes_has_a_pool_without_labels(train_tiny, drawn_labels):
+    assert drawn_labels(train_tiny(pool_size=5, conditional=False)) is None
+
+
+@pytest.mark.django_db
+def test_folders_of_an_archive_are_classes_of_the_data_set(drawn_labels):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, image in zip(["owl/1", "cat/1", "owl/2"], factories.pixels(3), strict=True):
+            archive.writestr(f"{name}.png", factories.png(image))
+    made = upload(out.getvalue(), "images.zip", Generator.Kind.ARCHIVE)
+    with sources.open_source(made.file.path) as source:
+        names = [source.class_names[entry.label] for entry in source]
+    assert [NAMES[label] for label in drawn_labels(made)] == names
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("class_count", "labels"), [(3, [0, 1, 2, 0]), (None, None), (7, None)])
+def test_an_onnx_network_that_takes_the_data_sets_classes_has_a_labelled_pool(
+    drawn_labels, monkeypatch, class_count, labels
+):
+    signature = OnnxSignature((4,), None, class_count, 8, 1)
+    monkeypatch.setattr("generators.onnx_sampling.inspect_onnx", lambda *_, **__: signature)
+    monkeypatch.setattr(
+        "generators.onnx_sampling.sample_onnx", lambda *_, **__: iter([factories.pixels(4)])
+    )
+    made = upload(factories.onnx_generator(), "G.onnx", Generator.Kind.ONNX, count=4)
+    found = drawn_labels(made)
+    assert (None if found is None else found.tolist()) == labels

@@ -89,6 +89,23 @@ test("unlimited images follow one another without the network", async () => {
   assert.equal(parts.outbox.size, 3);
 });
 
+test("what another tab sends while the questions are on their way is not asked again", async () => {
+  const server = new FakeServer([{ kind: "main", screens: ["m0", "m1", "m2"] }]);
+  const parts = stage(server);
+  parts.outbox.add({ trial: "m0", answer: "fake" });
+  const { block } = server;
+  server.block = async () => {
+    const reply = await block.call(server);
+    server.answers.set("m0", { trial: "m0", answer: "fake" });
+    parts.outbox.drop(["m0"]);
+    return reply;
+  };
+  await run(parts);
+  assert.deepEqual(onlyImages(parts.view.log), ["m1", "m2"]);
+  assert.equal(parts.view.log.find((entry) => entry.includes("+2")), "1+2");
+  assert.equal(server.answers.get("m0").answer, "fake");
+});
+
 test("the result waits until the server has every answer", async () => {
   const server = new FakeServer([{ kind: "main", screens: ["m0"] }]);
   const { send } = server;

@@ -27,6 +27,11 @@ export class Outbox {
     return this.#read().slice(0, count);
   }
 
+  /** The codes of the trials whose answers are kept. */
+  get trials() {
+    return this.#read().map(({ trial }) => trial);
+  }
+
   /** Keep an answer; a second one to the same trial is ignored. */
   add(answer) {
     if (!this.has(answer.trial)) this.#write([...this.#read(), answer]);

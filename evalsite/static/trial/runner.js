@@ -51,15 +51,17 @@ class Runner {
   /** The current block, once the server has every answer on which it depends. */
   async #nextBlock() {
     const report = (reason) => this.view.notice(reason);
+    const given = this.outbox.trials; // another tab may have them sent while the server replies
     const block = await insist(() => this.server.block(), { pause: this.pause, report });
     if (block.finished) this.outbox.clear();
-    if (!block.feedback || !this.outbox.size) return block;
+    if (!block.feedback || !this.outbox.size) return { ...block, given };
     await this.sender.drain();
     return this.#nextBlock();
   }
 
   async #runBlock(block, before) {
-    const screens = block.screens.filter(({ code }) => !this.outbox.has(code));
+    const given = [...block.given, ...this.outbox.trials];
+    const screens = block.screens.filter(({ code }) => !given.includes(code));
     this.addresses = screens.map((screen) => addressesOf(block, screen));
     this.images.prefetch(this.addresses);
     this.view.fit(block);

@@ -4,7 +4,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done),python3)
 VENV := .venv/bin
-WORKERS ?= auto
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # browser tests mostly wait
 
 .PHONY: run test lint bench messages clean
 
@@ -15,7 +15,7 @@ run:  ## set up, then the site with its broker and workers; PORT=8000
 test:  ## set up, then linters and all tests
 	@$(PYTHON) deploy/bootstrap.py test
 	@$(MAKE) --no-print-directory lint
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint:
 	$(VENV)/ruff check .

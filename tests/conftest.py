@@ -13,6 +13,16 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright leaves its loop running
 
 
+SHARING = ("browser", "services")
+"""Folders of tests that share servers which are slow to start: each folder runs in one process."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in SHARING else str(item.path)))
+
+
 @pytest.fixture(autouse=True)
 def own_folders(settings, tmp_path):
     settings.DATA_DIR = tmp_path / "data"

@@ -13,8 +13,7 @@ from generators.sampling import load_generator
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
-@pytest.mark.parametrize("name", ["demo-15", "lecture-dcgan"])
-@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize(("name", "conditional"), [("demo-15", True), ("lecture-dcgan", False)])
 def test_the_exported_network_makes_the_same_images(make_generator, tmp_path, name, conditional):
     import onnxruntime
 

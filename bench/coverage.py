@@ -30,6 +30,7 @@ Interval = tuple[float, float] | None
 RATES = ("error_rate", "fake_error", "real_error", "d_prime")
 WANTED = (0.93, 0.97)
 GENERATOR, OTHER = "gan", "other"
+QUANTILES = 1000
 
 
 @dataclass(frozen=True)
@@ -154,11 +155,10 @@ class Flash:
     tau_ms: float = 600.0
 
     def truth(self) -> dict[str, float]:
-        """The mean of the observers' thresholds in the population."""
-        nodes, weights = np.polynomial.hermite_e.hermegauss(7)
-        limits = [self.observer(self.d_prime + self.d_prime_sd * node) for node in nodes]
-        mean = np.average([own.threshold_ms(0.75) for own in limits], weights=weights)
-        return {"threshold": float(mean)}
+        """The mean of the observers' thresholds in the population, none beyond the longest exposure."""
+        quantiles = ndtri((np.arange(QUANTILES) + 0.5) / QUANTILES)
+        limits = [self._limit_ms(self.d_prime + self.d_prime_sd * own) for own in quantiles]
+        return {"threshold": float(np.mean(limits))}
 
     def study(self, seed: int, draws: int) -> dict[str, Found]:
         """The intervals of one simulated study."""
@@ -189,6 +189,11 @@ class Flash:
         """An observer of this d′."""
         return SimulatedObserver(dprime=float(d_prime), tau_ms=self.tau_ms)
 
+    def _limit_ms(self, d_prime: float) -> float:
+        observer, rule = self.observer(d_prime), RULES["weighted"]
+        reached = ndtr(observer.dprime_at(rule.ceiling_ms) / 2) > rule.share_right
+        return observer.threshold_ms(rule.share_right) if reached else rule.ceiling_ms
+
     def _block(
         self, name: str, observer: SimulatedObserver, rng: np.random.Generator
     ) -> Iterator[tuple[Any, ...]]:
@@ -212,7 +217,7 @@ DESIGNS: tuple[Rates | Flash, ...] = (
     Rates("40 % errors", 40, 100, 100, 50, d_prime=0.56, criterion=0.3),
     Rates("unbalanced", 40, 100, 200, 40, others_seen=20, seen_sd=0.6),
     Flash("flash", observers=20),
-    Flash("hard images", observers=20, d_prime=2.2, d_prime_sd=0.2, tau_ms=400.0),
+    Flash("hard images", observers=20, d_prime=2.2, tau_ms=300.0),
 )
 
 

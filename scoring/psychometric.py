@@ -34,8 +34,8 @@ class Fits:
             and ceiling.
         low_ms, high_ms: the credible interval, as far as the grid goes; curves without a threshold
             lie beyond the ceiling.
-        at_floor, at_ceiling: True where more than half of the posterior lies beyond that end, so
-            that `threshold_ms` is that end, and only a bound.
+        at_floor, at_ceiling: True where that median lies below the floor, or more than half of all
+            curves beyond the ceiling, so that `threshold_ms` is that end, and only a bound.
     """
 
     threshold_ms: Floats
@@ -95,8 +95,7 @@ def grid(share_right: float, floor_ms: float, ceiling_ms: float) -> Grid:
     Weak priors, in the spirit of psignifit 4 (Schütt, Harmeling, Macke and Wichmann, Vision
     Research 122, 2016): λ has the density of Beta(1, 10), from 0 to 1 − share_right; the log
     threshold, or without one the location, is uniform from a quarter of the floor to four times the
-    ceiling; the log slope is uniform from 1 to 9. With a slope below 1 the share would rise slower
-    than in proportion to a short exposure.
+    ceiling; the log slope is uniform from 1.2 to 9.
 
     Raises:
         ValueError: share_right is not between guessing and 1, or the range is no range.
@@ -159,7 +158,7 @@ def fit_thresholds(
         threshold_ms=np.where(at_ceiling, ceiling_ms, np.clip(median, floor_ms, ceiling_ms)),
         low_ms=low,
         high_ms=high,
-        at_floor=median < floor_ms,
+        at_floor=(median < floor_ms) & ~at_ceiling,
         at_ceiling=at_ceiling,
     )
 
@@ -236,16 +235,16 @@ def _whole(weights: Floats) -> Floats:
 def _read(points: Grid, posterior: Floats, tails: Floats) -> Floats:
     """(B, Q + 1) quantiles of the log threshold over all curves, and the median where there is one."""
     mass, without = points.by_threshold(posterior)
-    median = _quantiles(mass / mass.sum(axis=1, keepdims=True), points.log_ms, np.array([0.5]))
+    shares = np.column_stack([np.tile(tails, (len(mass), 1)), (1 - without) / 2])
     mass[:, -1] += without
-    return np.hstack([_quantiles(mass, points.log_ms, tails), median])
+    return _quantiles(mass, points.log_ms, shares)
 
 
 def _quantiles(mass: Floats, log_ms: Floats, shares: Floats) -> Floats:
-    """(B, Q) quantiles of the log threshold, each point's mass being spread over its own cell."""
+    """The log threshold below which shares (B, Q) lie, each point's mass spread over its own cell."""
     step = log_ms[1] - log_ms[0]
     above = np.cumsum(mass, axis=1)
-    cell = np.stack([(above < share).sum(axis=1) for share in shares], axis=1)
+    cell = (above[:, None] < shares[..., None]).sum(axis=2)
     cell = np.minimum(cell, len(log_ms) - 1)
     own = np.take_along_axis(mass, cell, axis=1)
     before = np.take_along_axis(above, cell, axis=1) - own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from metrics.errors import ImageMismatch, TooFewImages
 from metrics.extractors.base import Images, require_images
 from metrics.rows import Floats
+from metrics.thumbnails import averages, grey
 
 HASH_PX, FREQUENCIES, THUMBNAIL_PX = 32, 8, 8
 MAX_BITS, MAX_LEVELS = 4, 16
@@ -24,8 +25,6 @@ FAINT = HASH_PX / 2
 
 BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))
 """(first bit, bits): hashes that differ in MAX_BITS bits agree in all of at least one of these."""
-
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, what JPEG and most hashes call grey
 
 Groups = tuple[tuple[int, ...], ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -70,6 +69,26 @@ class Prints:
     hashes: NDArray[np.uint64]
     thumbnails: NDArray[np.int16]
 
+    @classmethod
+    def of(cls, images: Images) -> Prints:
+        """Return those of uint8 images (n, H, W, 1 or 3)."""
+        require_images(images)
+        return cls([_digest(image) for image in images], _hashes(images), _thumbnails(images))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Prints]) -> Prints:
+        """Return those of all images of one or more parts, in order."""
+        return cls(
+            [digest for part in parts for digest in part.digests],
+            np.concatenate([part.hashes for part in parts]),
+            np.concatenate([part.thumbnails for part in parts]),
+        )
+
+    def taken(self, rows: Integers) -> Prints:
+        """Return those of some images, in the order of `rows`."""
+        digests = [self.digests[row] for row in rows.tolist()]
+        return Prints(digests, self.hashes[rows], self.thumbnails[rows])
+
     def alike(self, a: Integers, b: Integers) -> NDArray[np.bool_]:
         """Return which of the pairs of images a[i], b[i] are near duplicates."""
         near = np.bitwise_count(self.hashes[a] ^ self.hashes[b]) <= MAX_BITS
@@ -99,61 +118,58 @@ def duplicates(batches: Iterable[Images]) -> Duplicates:
     >>> duplicates([flat, flat, flat + 1, flat + 100])
     Duplicates(exact=((0, 1),), near=((0, 1, 2),))
     """
-    prints = _prints(batches)
-    firsts, copy_of = _first_of_each(prints.digests)
-    distinct = Prints([], prints.hashes[firsts], prints.thumbnails[firsts])
-    group = _near_groups(distinct)
+    return grouped(prints(batches))
+
+
+def grouped(images: Prints) -> Duplicates:
+    """Return the duplicates among images, given what tells them apart, as `duplicates` does."""
+    firsts, copy_of = _first_of_each(images.digests)
+    group = _near_groups(images.taken(firsts))
     several = np.bincount(group) > 1
     return Duplicates(
         _grouped(copy_of, np.ones(len(firsts), np.bool_)), _grouped(group[copy_of], several)
     )
 
 
-def between(real: Iterable[Images], fake: Iterable[Images]) -> Shared:
-    """Return which samples are real images again, both as `duplicates` takes and compares them.
+def between(real: Prints, fake: Prints) -> Shared:
+    """Return which samples are real images again, exact and near as `duplicates` has it.
 
     Images of different sizes can be near duplicates; grey and colour images never are.
 
     >>> black, white = np.zeros((1, 8, 8, 1), np.uint8), np.full((1, 8, 8, 1), 250, np.uint8)
-    >>> between([black, white], [white, white + 1, white - 100])
+    >>> between(prints([black, white]), prints([white, white + 1, white - 100]))
     Shared(exact=((0, 1),), near=((1, 1),))
     """
-    reals, fakes = _prints(real), _prints(fake)
-    first = dict(zip(reversed(reals.digests), reversed(range(len(reals.digests))), strict=True))
-    exact = {fake: first[digest] for fake, digest in enumerate(fakes.digests) if digest in first}
-    near = [pair for pair in _near_pairs(reals, fakes) if pair[0] not in exact]
+    first = dict(zip(reversed(real.digests), reversed(range(len(real.digests))), strict=True))
+    exact = {sample: first[digest] for sample, digest in enumerate(fake.digests) if digest in first}
+    near = [pair for pair in _near_pairs(real, fake) if pair[0] not in exact]
     return Shared(tuple(exact.items()), tuple(near))
+
+
+def prints(batches: Iterable[Images]) -> Prints:
+    """Return what tells uint8 images (n, H, W, 1 or 3) apart that come in batches, of one shape."""
+    parts: list[Prints] = []
+    shape: tuple[int, ...] | None = None
+    for images in batches:
+        parts.append(Prints.of(images))
+        shape = shape or images.shape[1:]
+        if images.shape[1:] != shape:
+            raise ImageMismatch(
+                f"a pool needs images of one shape, got {shape} and {images.shape[1:]}"
+            )
+    if not parts:
+        raise TooFewImages("duplicates need at least 1 image, got 0")
+    return Prints.joined(parts)
 
 
 def _digest(image: Images) -> bytes:
     return hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
 
 
-def _prints(batches: Iterable[Images]) -> Prints:
-    parts: list[Prints] = []
-    shape: tuple[int, ...] | None = None
-    for images in batches:
-        require_images(images)
-        shape = shape or images.shape[1:]
-        if images.shape[1:] != shape:
-            raise ImageMismatch(
-                f"a pool needs images of one shape, got {shape} and {images.shape[1:]}"
-            )
-        hashes, thumbnails = _hashes(images), _thumbnails(images)
-        parts.append(Prints([_digest(image) for image in images], hashes, thumbnails))
-    if not parts:
-        raise TooFewImages("duplicates need at least 1 image, got 0")
-    return Prints(
-        [digest for part in parts for digest in part.digests],
-        np.concatenate([part.hashes for part in parts]),
-        np.concatenate([part.thumbnails for part in parts]),
-    )
-
-
 def _hashes(images: Images) -> NDArray[np.uint64]:
     """Return each image's 64-bit perceptual hash."""
     height, width = images.shape[1:3]
-    frequencies = _cosines(height) @ _grey(images) @ _cosines(width).T
+    frequencies = _cosines(height) @ grey(images) @ _cosines(width).T
     flat = frequencies.reshape(len(images), -1)
     bits = flat > np.median(flat, axis=1, keepdims=True) + FAINT
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
@@ -161,30 +177,16 @@ def _hashes(images: Images) -> NDArray[np.uint64]:
 
 def _thumbnails(images: Images) -> NDArray[np.int16]:
     """Return each image averaged to 8 × 8 fields a channel, as one row."""
-    rows, columns = (_averages(size, THUMBNAIL_PX) for size in images.shape[1:3])
+    rows, columns = (averages(size, THUMBNAIL_PX) for size in images.shape[1:3])
     small = rows @ images.transpose(0, 3, 1, 2).astype(np.float64) @ columns.T
     return np.asarray(np.rint(small).astype(np.int16).reshape(len(images), -1))
-
-
-def _grey(images: Images) -> Floats:
-    red, green, blue = np.moveaxis(np.broadcast_to(images, (*images.shape[:3], 3)), 3, 0)
-    return np.asarray(LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)
 
 
 @lru_cache(maxsize=64)
 def _cosines(source_px: int) -> Floats:
     """Return the (8, source_px) matrix that averages an axis to 32 px and transforms it."""
     transform = scipy.fft.dct(np.eye(HASH_PX), axis=0, norm="ortho")
-    return np.asarray(transform[:FREQUENCIES] @ _averages(source_px, HASH_PX))
-
-
-@lru_cache(maxsize=64)
-def _averages(source_px: int, target_px: int) -> Floats:
-    """Return the (target_px, source_px) matrix of the share that each pixel has in each field."""
-    edges = np.arange(target_px + 1) * (source_px / target_px)
-    pixels = np.arange(source_px)
-    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return np.asarray(overlap.clip(0) * (target_px / source_px))
+    return np.asarray(transform[:FREQUENCIES] @ averages(source_px, HASH_PX))
 
 
 def _first_of_each(digests: list[bytes]) -> tuple[Integers, Integers]:
@@ -194,19 +196,19 @@ def _first_of_each(digests: list[bytes]) -> tuple[Integers, Integers]:
     return np.unique(copy_of, return_index=True)[1], copy_of
 
 
-def _near_groups(prints: Prints) -> Integers:
+def _near_groups(images: Prints) -> Integers:
     """Return a group number for each image; images of one number are linked by near pairs.
 
     Hashes within 4 bits agree in one of five bands, so only images that agree in a band are
     compared. Neighbours in the order of a band are linked first and images already linked are not
     compared again: so a pool of thousands of almost equal images is no slower.
     """
-    group = np.arange(len(prints.hashes))
-    for key in _bands(prints.hashes):
-        order = np.lexsort((prints.hashes, key))
-        group = _linked(prints, group, order[:-1], order[1:])
+    group = np.arange(len(images.hashes))
+    for key in _bands(images.hashes):
+        order = np.lexsort((images.hashes, key))
+        group = _linked(images, group, order[:-1], order[1:])
         for a, b in _unlinked_pairs(key, group):
-            group = _linked(prints, group, a, b)
+            group = _linked(images, group, a, b)
     return group
 
 
@@ -214,20 +216,28 @@ def _near_pairs(real: Prints, fake: Prints) -> Iterator[tuple[int, int]]:
     """Yield (fake, real) for each fake with near duplicates among the reals, the first of these."""
     if real.thumbnails.shape[1] != fake.thumbnails.shape[1]:
         return
-    n = len(real.hashes)
-    prints = Prints(
-        [],
-        np.concatenate([real.hashes, fake.hashes]),
-        np.concatenate([real.thumbnails, fake.thumbnails]),
-    )
-    side = np.repeat(np.arange(2), [n, len(fake.hashes)])
-    match = np.full(len(side), n)
-    for key in _bands(prints.hashes):
-        for a, b in _unlinked_pairs(key, side):
-            near = prints.alike(a, b)
-            np.minimum.at(match, b[near], a[near])
-    for index in np.flatnonzero(match < n).tolist():
-        yield index - n, int(match[index])
+    n, both = len(fake.hashes), Prints.joined([fake, real])
+    side = np.repeat(np.arange(2), [n, len(real.hashes)])
+    match = np.min([_first_alike(both, key, side) for key in _bands(both.hashes)], axis=0)
+    for sample in np.flatnonzero(match < len(side)).tolist():
+        yield sample, int(match[sample]) - n
+
+
+def _first_alike(images: Prints, key: NDArray[np.uint64], side: Integers) -> Integers:
+    """Return for each image the first of side 1 that is alike, of one key; if none, how many are.
+
+    An image that has found its like is compared with no other: a collapsed pool is no slower.
+    """
+    order, partner, key_ends = _partners(key, side)
+    at = np.arange(len(order))
+    match = np.full(len(order), len(order))
+    while at.size:
+        within = partner < key_ends[at]
+        at, partner = at[within], partner[within]
+        near = images.alike(order[at], order[partner])
+        match[order[at[near]]] = order[partner[near]]
+        at, partner = at[~near], partner[~near] + 1
+    return match
 
 
 def _bands(hashes: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
@@ -239,11 +249,7 @@ def _unlinked_pairs(
     key: NDArray[np.uint64], group: Integers
 ) -> Iterator[tuple[Integers, Integers]]:
     """Yield arrays of pairs, in all every pair of one key and different groups, once."""
-    order = np.lexsort((group, key))
-    keys, groups = key[order], group[order]
-    new_key = np.diff(keys, prepend=keys[:1]) != 0
-    new_run = new_key | (np.diff(groups, prepend=groups[:1]) != 0)
-    key_ends, partner = _ends(new_key), _ends(new_run)
+    order, partner, key_ends = _partners(key, group)
     at = np.arange(len(order))
     while at.size:
         within = partner < key_ends[at]
@@ -252,17 +258,26 @@ def _unlinked_pairs(
         partner = partner + 1
 
 
+def _partners(key: NDArray[np.uint64], group: Integers) -> tuple[Integers, Integers, Integers]:
+    """Return images in order of key and group; for each place where the next group and key begin."""
+    order = np.lexsort((group, key))
+    keys, groups = key[order], group[order]
+    new_key = np.diff(keys, prepend=keys[:1]) != 0
+    new_run = new_key | (np.diff(groups, prepend=groups[:1]) != 0)
+    return order, _ends(new_run), _ends(new_key)
+
+
 def _ends(starts: NDArray[np.bool_]) -> Integers:
     """Return for each place the one after the end of its run, given where runs start anew."""
     run = np.cumsum(starts)
     return np.cumsum(np.bincount(run))[run]
 
 
-def _linked(prints: Prints, group: Integers, a: Integers, b: Integers) -> Integers:
+def _linked(images: Prints, group: Integers, a: Integers, b: Integers) -> Integers:
     """Return the groups after linking those of the pairs a[i], b[i] that are alike."""
     apart = group[a] != group[b]
     a, b = a[apart], b[apart]
-    near = prints.alike(a, b)
+    near = images.alike(a, b)
     if not near.any():
         return group
     edges = (np.ones(near.sum()), (group[a[near]], group[b[near]]))

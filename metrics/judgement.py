@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from math import inf, isfinite
 
+import numpy as np
+
+from metrics.copies import Copies
+from metrics.errors import TooFewImages
+from metrics.estimate import Estimate
 from metrics.features import PoolFeatures, read_at
-from metrics.figures import Compared, Figure
-from metrics.memorisation import Match, memorisation
+from metrics.figures import Compared, Figure, Reference
+from metrics.looks import Looks
+from metrics.memorisation import Match, Memorisation, memorisation
 from metrics.pictures import Comparison, neighbour_sheet
 
 MOST = 50_000
 """Images of each set that are looked at: nearest neighbours take time as the square of n."""
+
+READ_IMAGES = 256
+SHARE = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -19,27 +30,35 @@ class Neighbour:
     """A generated image, by position in its pool, and the real images nearest to it.
 
     `real` is the nearest of all, in `split`, "train" or "held out"; the nearest of each split
-    follows, None where there are no held-out images. Distances are between features; `ratio` is
-    that to the training image over what is usual around that one.
+    follows, None where there are no held-out images. Distances are in `space`, between "features" or
+    between coarse "pixels"; `ratio` is that to the training image over what is usual around that one,
+    None if images are alike all around it. `duplicate` is "exact" or "near" if the training image is
+    a duplicate of the sample, else empty.
     """
 
     fake: int
     real: int
     split: str
     distance: float
-    ratio: float
+    ratio: float | None
     train: int
     train_distance: float
     held_out: int | None
     held_out_distance: float | None
+    space: str
+    duplicate: str
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether a generator copies: "copies", "close", "none" or "unknown", and `words` to say it."""
+    """Whether a generator copies: "copies", "close", "none" or "unknown", and `words` to say it.
+
+    `copied` counts copies; None where there are too few images to judge at all, as `words` say.
+    """
 
     verdict: str
     words: str
+    copied: Copies | None
     c_t: Figure
     authenticity: Figure
     closest: tuple[Neighbour, ...]
@@ -51,23 +70,71 @@ def judge(
 ) -> Judgement:
     """Judge by at most the first 50,000 images of each set, in the order of digests.
 
-    Raises TooFewImages where there are too few for any judgement.
+    Looks at features, and at pixels, which are read once more. Where there are too few images for
+    any judgement, that is the judgement, with the reason.
     """
     train, fake = train.first(MOST), fake.first(MOST)
     held_out = held_out.first(MOST) if held_out else None
-    new = held_out.features if held_out else None
-    found = memorisation(train.features, new, fake.features, seed=seed)
     compared = Compared(fake.name, fake.extractor, len(train), len(fake))
+    new, new_looks = (held_out.features, _looks(held_out)) if held_out else (None, None)
+    looks = _looks(train), new_looks, _looks(fake)
+    try:
+        found = memorisation(train.features, new, fake.features, looks, seed=seed)
+    except TooFewImages as reason:
+        return _refused(compared, str(reason))
     return Judgement(
         verdict=found.verdict,
         words=found.words,
-        c_t=compared.refused("c_t", found.unjudged)
-        if found.c_t is None
-        else compared.figure("c_t", found.c_t),
-        authenticity=compared.figure("authenticity", found.authenticity, bounds=(0.0, 1.0)),
+        copied=found.copied,
+        c_t=_closeness(found, compared),
+        authenticity=_authenticity(found, compared, min(len(fake), len(held_out or ()))),
         closest=_neighbours(found.closest, train, held_out, fake),
         farthest=_neighbours(found.farthest, train, held_out, fake),
     )
+
+
+def _refused(compared: Compared, reason: str) -> Judgement:
+    return Judgement(
+        verdict="unknown",
+        words=f"Memorisation cannot be judged: {reason}.",
+        copied=None,
+        c_t=compared.refused("c_t", reason),
+        authenticity=compared.refused("authenticity", reason),
+        closest=(),
+        farthest=(),
+    )
+
+
+def _looks(pool: PoolFeatures) -> Looks:
+    """Return the looks of a pool's rows; the pool is read forwards, once."""
+    chosen = np.sort(pool.order)
+    parts = [
+        Looks.of(images[chosen[first:last] - start])
+        for start, images in zip(count(0, READ_IMAGES), pool.images.batches(READ_IMAGES))
+        for first, last in [np.searchsorted(chosen, [start, start + len(images)])]
+        if last > first
+    ]
+    return Looks.joined(parts).taken(np.searchsorted(chosen, pool.order))
+
+
+def _closeness(found: Memorisation, compared: Compared) -> Figure:
+    """Return C_T; new real images in place of the samples score 0, but for chance."""
+    if found.c_t is None:
+        return compared.refused("c_t", found.unjudged)
+    new = Estimate(0.0, found.c_t.se, found.c_t.method)
+    return compared.figure("c_t", found.c_t, reference=_reference(new, found.copied.n))
+
+
+def _authenticity(found: Memorisation, compared: Compared, new: int) -> Figure:
+    """Return authenticity beside that of `new` held-out images."""
+    perfect = found.new_authenticity
+    reference = None if perfect is None else _reference(perfect, new, SHARE)
+    return compared.figure("authenticity", found.authenticity, bounds=SHARE, reference=reference)
+
+
+def _reference(estimate: Estimate, n: int, bounds: tuple[float, float] = (-inf, inf)) -> Reference:
+    low, high = estimate.interval(*bounds) or (None, None)
+    return Reference(estimate.value, low, high, n)
 
 
 def _neighbours(
@@ -91,18 +158,25 @@ def _neighbour(
     return Neighbour(
         int(fake.order[match.fake]),
         *nearest,
-        ratio=match.ratio,
+        ratio=match.ratio if isfinite(match.ratio) else None,
         train=learned[0],
         train_distance=match.train_distance,
         held_out=new,
         held_out_distance=new_distance,
+        space=match.space,
+        duplicate=match.duplicate,
     )
 
 
 def picture(
     judgement: Judgement, train: PoolFeatures, held_out: PoolFeatures | None, fake: PoolFeatures
 ) -> bytes:
-    """Return a PNG of the samples closest to and farthest from what was learned, as they judge."""
+    """Return a PNG of the samples closest to and farthest from what was learned, as they judge.
+
+    Raises TooFewImages where there were too few to judge by.
+    """
+    if judgement.copied is None:
+        raise TooFewImages(judgement.words)
     shown = (*judgement.closest, *judgement.farthest)
     comparisons = _comparisons(shown, train, held_out, fake)
     closest = len(judgement.closest)
@@ -123,7 +197,7 @@ def _comparisons(
         else [None] * len(shown)
     )
     return [
-        Comparison(sample, train_image, held_out_image, each.ratio)
+        Comparison(sample, train_image, held_out_image, inf if each.ratio is None else each.ratio)
         for each, sample, train_image, held_out_image in zip(
             shown, samples, learned, new, strict=True
         )

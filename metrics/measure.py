@@ -331,14 +331,11 @@ def _bias(figure: Figure, debiased: float | None, sides: Sides) -> str:
 
 
 def _judged(sets: Sets, seed: int, tell: Telling) -> Judgement | None:
-    """Return what there is to say of memorisation; None where nothing can be said."""
+    """Return what there is to say of memorisation; None without training or generated images."""
     if sets.learned is None or isinstance(sets.fake, Statistics):
         return None
     tell("memorisation")
-    try:
-        return judge(*sets.learned, sets.fake, seed=seed)
-    except TooFewImages:
-        return None
+    return judge(*sets.learned, sets.fake, seed=seed)
 
 
 def _unjudged(judged: Judgement | None, asked: bool) -> tuple[str, ...]:
@@ -354,17 +351,25 @@ def _classes(sides: Sides) -> tuple[ClassFigure, ...]:
     if real.labels is None or fake.labels is None:
         return ()
     found = per_class(real.features, fake.features, real.labels, fake.labels)
+    names = _class_names(fake) | _class_names(real)
     return tuple(
-        _class_figure(label, found, real.labels, fake.labels)
+        _class_figure(label, names.get(label, str(label)), found, real.labels, fake.labels)
         for label in sorted([*found, *found.refused])
     )
 
 
-def _class_figure(label: int, found: PerClass, real: Labels, fake: Labels) -> ClassFigure:
+def _class_names(side: PoolFeatures) -> dict[int, str]:
+    return dict(enumerate(getattr(side.images, "class_names", None) or ()))
+
+
+def _class_figure(
+    label: int, name: str, found: PerClass, real: Labels, fake: Labels
+) -> ClassFigure:
     estimate = found.get(label)
     low, high = (estimate and estimate.interval(0.0)) or (None, None)
     return ClassFigure(
         label,
+        name,
         n_real=int(np.count_nonzero(real == label)),
         n_fake=int(np.count_nonzero(fake == label)),
         value=None if estimate is None else estimate.value,

@@ -12,9 +12,13 @@ from metrics.judgement import Judgement
 
 @dataclass(frozen=True)
 class ClassFigure:
-    """The Fréchet distance within one class; `value` is None where `note` says why."""
+    """The Fréchet distance within one class; `value` is None where `note` says why.
+
+    `name` is the class's, or its number in digits where the images' source knows no names.
+    """
 
     label: int
+    name: str
     n_real: int
     n_fake: int
     value: float | None

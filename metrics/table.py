@@ -8,6 +8,7 @@ from metrics.duplicates import Duplicates
 from metrics.figures import RESAMPLED, Figure
 from metrics.judgement import Judgement
 from metrics.measurement import ClassFigure, Measurement
+from metrics.verdict import COUNTED
 
 HEADER = ("figure", "value", "95 % interval", "perfect", "n real", "n fake", "as published")
 CLASS_HEADER = ("class", "FD", "95 % interval", "n real", "n fake")
@@ -28,13 +29,22 @@ def _lines(measurement: Measurement) -> Iterator[str]:
         yield from ["", *_aligned([CLASS_HEADER, *map(_class_row, measurement.classes)])]
     yield ""
     if measurement.memorisation:
-        yield f"memorisation: {measurement.memorisation.words}"
+        yield from _memorised(measurement.memorisation)
     if measurement.duplicates:
         yield _duplicates(measurement.duplicates, f"{measurement.n_fake:,}")
     yield f"extractor: {measurement.extractor}"
     yield from _legend(figures)
     yield from (f"{each.name}: {each.note}" for each in figures if each.note)
-    yield from (f"class {each.label}: {each.note}" for each in measurement.classes if each.note)
+    yield from (f"class {each.name}: {each.note}" for each in measurement.classes if each.note)
+
+
+def _memorised(judgement: Judgement) -> Iterator[str]:
+    yield f"memorisation: {judgement.words}"
+    if found := judgement.copied:
+        yield (
+            f"copies: {found.value:,.0f} of {found.n:,} (95 % interval {found.low:,.0f} to "
+            f"{found.high:,.0f}), {COUNTED[found.seen]}"
+        )
 
 
 def _closeness(judgement: Judgement | None) -> list[Figure]:
@@ -58,7 +68,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
 
 def _class_row(figure: ClassFigure) -> tuple[str, ...]:
     n = _count(figure.n_real), _count(figure.n_fake)
-    return (str(figure.label), _number(figure.value), _interval(figure), *n)
+    return (figure.name, _number(figure.value), _interval(figure), *n)
 
 
 def _interval(figure: Figure | ClassFigure) -> str:

@@ -16,8 +16,9 @@ from evalsite.studies.models import Study
 FAKE, TRAIN, HELD_OUT = "sample", "train", "held-out"
 CLOSEST = (
     "Each sample with the training image and the held-out image nearest to it: those first that are closest"
-    " for how close training images are to one another there. Distances are between features."
+    " for how close training images are to one another there. Distances are between {space}."
 )
+SPACES = {"features": "features", "pixels": "pictures reduced to a few grey fields"}
 FURTHEST = "Samples that look least like any training image."
 MOST_ROWS = 8
 SIDE_PX = 96  # three beside one another on a phone
@@ -78,10 +79,16 @@ def shelves(found: Sequence[Measurement]) -> list[Shelf]:
     if judged is None:
         return []
     made = [
-        Shelf("Closest to training images", CLOSEST, _rows(judged["closest"])),
+        Shelf("Closest to training images", _closest(judged["closest"]), _rows(judged["closest"])),
         Shelf("Furthest from them", FURTHEST, _rows(judged["farthest"])),
     ]
     return [shelf for shelf in made if shelf.rows]
+
+
+def _closest(neighbours: Sequence[Content]) -> str:
+    """What the first shelf shows, and between what its distances are."""
+    space = neighbours[0].get("space", "features") if neighbours else "features"
+    return CLOSEST.format(space=SPACES[space])
 
 
 def _rows(neighbours: Sequence[Content]) -> list[list[Picture]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from metrics.extractors.base import Floats32, Images, require_images
+from metrics.extractors.base import Floats32, Images
+from metrics.extractors.passes import full_passes
 
 Stages = Callable[[Images], list[Floats32]]
 """Activations (size, c, h, w) of each stage, of exactly as many images as a pass has."""
@@ -17,14 +18,5 @@ def in_passes(images: Images, size: int, stages: Stages) -> list[Floats32]:
 
     Raises ImageMismatch for what is no image.
     """
-    require_images(images)
-    parts = [
-        _one(images[start : start + size], size, stages) for start in range(0, len(images), size)
-    ]
+    parts = [[stage[:n] for stage in stages(full)] for full, n in full_passes(images, size)]
     return [np.concatenate(stage) for stage in zip(*parts, strict=True)]
-
-
-def _one(images: Images, size: int, stages: Stages) -> list[Floats32]:
-    full = np.zeros((size, *images.shape[1:]), np.uint8)
-    full[: len(images)] = images
-    return [stage[: len(images)] for stage in stages(full)]

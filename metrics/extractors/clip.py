@@ -15,13 +15,13 @@ from torch.nn.functional import normalize
 
 from metrics.errors import MetricError
 from metrics.extractors.base import Features, Images
+from metrics.extractors.device import best_device, on_device
 from metrics.extractors.fitting import words
 from metrics.extractors.passes import in_passes
 from metrics.extractors.tensors import digest, fill, read_tensors, renamed
 from metrics.extractors.vit import (
     BATCH_IMAGES,
     Form,
-    best_device,
     embedded,
     normalised,
     without_weights,
@@ -79,11 +79,12 @@ class Clip:
         self.image_px = shape.image_px
         self.resize = words(self.image_px, 3)
         network = fill(without_weights(shape), adapted(state), file)
-        self._network = network.to(device or best_device())
+        device = device or best_device()
+        self._network = network.to(device)
         published = about.get(PUBLISHED, "")
         known = published if published in {each.sha256 for each in OFFICIAL} else digest(state)
         self.name = "clip" if known == OFFICIAL[0].sha256 else f"clip-{known[:8]}"
-        self.version = f"{file.stem} {known[:8]}, float32"
+        self.version = on_device(f"{file.stem} {known[:8]}, float32", device)
 
     def extract(self, images: Images) -> Features:
         """Return embeddings (n, 512 or 768) of n ≥ 1 images."""

@@ -13,13 +13,13 @@ from torch.nn.functional import gelu, interpolate
 
 from metrics.errors import MetricError
 from metrics.extractors.base import Features, Images
+from metrics.extractors.device import best_device, on_device
 from metrics.extractors.fitting import words
 from metrics.extractors.passes import in_passes
 from metrics.extractors.tensors import fill, read_tensors, renamed
 from metrics.extractors.vit import (
     BATCH_IMAGES,
     Form,
-    best_device,
     embedded,
     normalised,
     without_weights,
@@ -75,10 +75,11 @@ class DinoV2:
         file = find(release, path)
         stem = release.file.removesuffix("_pretrain.pth")
         self.name = "dinov2" if release == releases[0] else stem.replace("_", "-")
-        self.version = f"{stem} {release.sha256[:8]}, float32"
+        device = device or best_device()
+        self.version = on_device(f"{stem} {release.sha256[:8]}, float32", device)
         state = read_tensors(file)[0]
         network = fill(without_weights(form(state, file)), adapted(state), file)
-        self._network = network.to(device or best_device())
+        self._network = network.to(device)
 
     def extract(self, images: Images) -> Features:
         """Return features (n, 384, 768 or 1024) of n ≥ 1 images."""

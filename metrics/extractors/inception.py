@@ -15,6 +15,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from metrics.errors import UnknownName
 from metrics.extractors import activations
 from metrics.extractors.base import Features, Floats32, Images
+from metrics.extractors.device import best_device, on_device
 from metrics.extractors.inception_network import InceptionNetwork, fold_batch_norm
 from metrics.extractors.passes import in_passes
 from metrics.extractors.resize import Kernel, bicubic, bilinear, bilinear_tf1, resize
@@ -73,12 +74,13 @@ class Inception:
     ) -> None:
         self._protocol = _one_of(PROTOCOLS, protocol, "a protocol")
         self._dtype = _one_of(DTYPES, precision, "a precision")
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = torch.device(device or best_device())
         self._batch = _one_of(BATCH_IMAGES, self._device.type, "a device")
         preview = precision == "bfloat16"
         state, known = _read(weights)
         self.name = f"{protocol}{PREVIEW if preview else ''}"
-        self.version = f"Inception-v3 {known[:8]}, {precision}{' preview' if preview else ''}"
+        made = f"Inception-v3 {known[:8]}, {precision}{' preview' if preview else ''}"
+        self.version = on_device(made, self._device)
         self.resize = f"{self._protocol.words}, to {SIZE_PX} × {SIZE_PX} px"
         self._network = _network(state, self._device, self._dtype)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -18,10 +18,7 @@ def in_passes(images: Images, size: int, network: Pass) -> Features:
     The rounding of a matrix product depends on its size: only passes of one size give an image the
     same features alone and among others. Raises ImageMismatch for what is no image.
     """
-    require_images(images)
-    parts = [
-        _one(images[start : start + size], size, network) for start in range(0, len(images), size)
-    ]
+    parts = [_first(n, network(full)) for full, n in full_passes(images, size)]
     probabilities = [part.probabilities for part in parts if part.probabilities is not None]
     return Features(
         np.concatenate([part.features for part in parts]),
@@ -29,12 +26,19 @@ def in_passes(images: Images, size: int, network: Pass) -> Features:
     )
 
 
-def _one(images: Images, size: int, network: Pass) -> Features:
-    full = np.zeros((size, *images.shape[1:]), np.uint8)
-    full[: len(images)] = images
-    found = network(full)
+def full_passes(images: Images, size: int) -> Iterator[tuple[Images, int]]:
+    """Yield `size` images at a time, the last filled up with blank ones, and how many are none.
+
+    Raises ImageMismatch for what is no image.
+    """
+    require_images(images)
+    for start in range(0, len(images), size):
+        part = images[start : start + size]
+        full = np.zeros((size, *images.shape[1:]), np.uint8)
+        full[: len(part)] = part
+        yield full, len(part)
+
+
+def _first(n: int, found: Features) -> Features:
     probabilities = found.probabilities
-    return Features(
-        found.features[: len(images)],
-        None if probabilities is None else probabilities[: len(images)],
-    )
+    return Features(found.features[:n], None if probabilities is None else probabilities[:n])

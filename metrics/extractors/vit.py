@@ -115,8 +115,3 @@ def embedded(network: VisionTransformer, pixels: Tensor) -> Tensor:
     with cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         out: Tensor = network(pixels.to(network.cls.device))
     return out.cpu()
-
-
-def best_device() -> str:
-    """Return "cuda" where there is a GPU, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -12,6 +12,7 @@ from tests.live import TWO_FRAMES, answer
 
 LOCALES = {"zh-hans": "zh-CN"}
 FOREIGN = [code for code in LANGUAGES if code != "en"]
+WIDEST = ("fr", "ar", "hi")
 SPILL = "document.documentElement.scrollWidth - innerWidth"
 NARROW = {"width": 360, "height": 740}
 
@@ -88,7 +89,7 @@ def test_a_language_that_is_chosen_is_kept_on_the_trial_and_in_another_tab(visit
     assert other.locator("html").get_attribute("lang") == "fr"
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("code", WIDEST)
 def test_no_page_is_wider_than_a_small_phone(visit, code):
     visit, spills = visit(code), {}
     for name, come in PAGES.items():

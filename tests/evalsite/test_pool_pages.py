@@ -113,6 +113,15 @@ def test_the_verdict_comes_in_words_before_the_figures(client, copied):
     assert "25.0 (20.0 to 30.0)" in page
 
 
+@pytest.mark.parametrize(
+    ("space", "words"), [("features", "features"), ("pixels", "pictures reduced to")]
+)
+def test_neighbours_say_between_what_their_distances_are(client, pool, space, words):
+    near = {**NEIGHBOURS[0], "space": space}
+    measured(pool, figure("FD-lite0", 5.0), memorisation=memorisation(closest=[near]))
+    assert f"Distances are between {words}" in text(page_of(client, pool))
+
+
 def test_classes_are_named_and_those_without_a_figure_say_why(client):
     data = factories.dataset(classes=["cat", "dog"])
     pool = factories.pool(factories.generator(of=data))

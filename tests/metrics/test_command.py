@@ -94,8 +94,26 @@ def test_the_table_tells_figures_intervals_references_and_notes(sets, capsys, qu
     assert re.search(r"^FD-pixels +\S+ +\S+ to \S+ +\S+ +60 +50$", out, re.MULTILINE)
     assert "FD-pixels: biased upward, about as 1/n" in out
     assert "memorisation: " in out
+    assert re.search(r"^copies: \d+ of 50 \(95 % interval \d+ to \d+\), by ", out, re.MULTILINE)
     assert "duplicates: none among 50 generated images" in out
     assert "intervals: over generated images; the real ones are held fixed" in out
+
+
+def test_classes_go_by_the_names_of_their_folders(tmp_path, images, capsys, quick):
+    for seed, side in enumerate(("real", "fake")):
+        for each, name in enumerate(("cat", "dog")):
+            saved(images(55, seed=2 * seed + each), tmp_path / side / name)
+    found = printed(capsys, tmp_path / "real", tmp_path / "fake", "--metrics", "fid")["classes"]
+    assert [(each["label"], each["name"]) for each in found] == [(0, "cat"), (1, "dog")]
+    main([str(tmp_path / "real"), str(tmp_path / "fake"), "--metrics", "fid"])
+    assert re.search(r"^cat +\d", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_pictures_of_too_few_images_are_refused_with_the_reason(sets, capsys, quick, images):
+    np.savez("train.npz", images=images(5, seed=3))
+    arguments = ["--train", "train.npz", "--pictures", "near.png"]
+    message = refusal(capsys, "real.npz", "fake.npz", *arguments)
+    assert "at least 7 training images" in message
 
 
 def test_warnings_come_first(sets, capsys, quick):

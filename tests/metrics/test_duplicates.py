@@ -1,10 +1,11 @@
 import io
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from metrics.duplicates import between, duplicates
+from metrics.duplicates import between, duplicates, prints
 from metrics.errors import ImageMismatch, TooFewImages
 from pools.sources import load
 
@@ -147,17 +148,38 @@ def test_a_collapsed_pool_is_one_group(clothes):
 def test_between_finds_samples_that_are_real_images_again(clothes):
     real = np.concatenate([clothes[:50], clothes[4:5]])
     fake = np.concatenate([clothes[60:70], clothes[4:5], brighter(clothes[8:9], 2)])
-    found = between(batches(real), batches(fake))
+    found = between(prints(batches(real)), prints(batches(fake)))
     assert (found.exact, found.near) == (((10, 4),), ((11, 8),))
+
+
+def test_between_finds_the_first_of_all_that_comparing_all_finds():
+    rng = np.random.default_rng(3)
+    base = rng.integers(0, 256, (4, 8, 8, 1))
+    noise = rng.normal(0, rng.uniform(0, 25, (60, 1, 1, 1)), (60, 8, 8, 1))
+    images = (base.repeat(15, axis=0) + noise).clip(0, 255).astype(np.uint8)
+    real, fake = np.split(rng.permutation(images), 2)
+    alike = [[bool(duplicates([np.stack([a, b])]).near) for b in real] for a in fake]
+    first = {i: row.index(True) for i, row in enumerate(alike) if any(row)}
+    assert 5 < len(first) < 25
+    assert dict(between(prints([real]), prints([fake])).near) == first
+
+
+def test_between_collapsed_pools_is_no_slower(clothes):
+    noise = np.random.default_rng(2).integers(0, 4, (10_000, 28, 28, 1), dtype=np.uint8)
+    real, fake = np.split(np.minimum(clothes[5], 250) + noise, 2)
+    start = time.process_time()
+    found = between(prints(batches(real)), prints(batches(fake)))
+    assert time.process_time() - start < 5
+    assert found.near == tuple((i, 0) for i in range(5000))
 
 
 def test_between_sees_a_near_copy_of_another_size(coloured):
     small = coloured.reshape(40, 32, 2, 32, 2, 3).mean(axis=(2, 4)).round().astype(np.uint8)
-    assert between([coloured], [small[3:5]]).near == ((0, 3), (1, 4))
+    assert between(prints([coloured]), prints([small[3:5]])).near == ((0, 3), (1, 4))
 
 
 def test_grey_and_colour_are_never_duplicates_of_one_another(clothes):
-    found = between([clothes[:5]], [clothes[:5].repeat(3, axis=3)])
+    found = between(prints([clothes[:5]]), prints([clothes[:5].repeat(3, axis=3)]))
     assert (found.exact, found.near) == ((), ())
 
 

@@ -209,6 +209,12 @@ def test_each_name_has_an_identity_of_its_own(at_hand):
     ]
 
 
+def test_another_device_is_told_for_its_digits_are_others(state, monkeypatch):
+    monkeypatch.setitem(module.BATCH_IMAGES, "meta", 4)
+    version = Inception(state, "tf1", device="cpu").version
+    assert Inception(state, "tf1", device="meta").version == f"{version}, on meta"
+
+
 def test_weights_with_another_sum_are_never_loaded(at_hand, tmp_path):
     (tmp_path / "seeded.pth").write_bytes(b"cos\nsystem\n.")
     with pytest.raises(MetricError, match=rf"needs SHA-256 {at_hand}"):

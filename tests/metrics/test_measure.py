@@ -122,8 +122,17 @@ def test_as_dict_is_json(sets, pixels):
     }
     assert set(plain["duplicates"]) == {"exact", "near", "images_in_exact", "images_in_near"}
     memorisation = plain["memorisation"]
-    assert set(memorisation) == {"verdict", "words", "c_t", "authenticity", "closest", "farthest"}
-    assert {"fake", "real", "split", "distance"} <= set(memorisation["closest"][0])
+    assert set(memorisation) == {
+        "verdict",
+        "words",
+        "copied",
+        "c_t",
+        "authenticity",
+        "closest",
+        "farthest",
+    }
+    assert {"value", "low", "high", "n", "seen"} <= set(memorisation["copied"])
+    assert {"fake", "real", "split", "distance", "space"} <= set(memorisation["closest"][0])
 
 
 def test_a_frechet_distance_of_few_images_says_so_and_brings_company(images, pixels):
@@ -210,40 +219,6 @@ def test_fewer_training_images_than_fakes_say_how_many(images, pixels):
     assert measurement.figures[0].reference.n == 20
 
 
-def test_held_out_images_stand_beside_real_ones_that_were_learned(images, pixels):
-    learned, fake, new = images(60, seed=1), images(55, seed=2), images(80, seed=3)
-    by_held_out = measure(learned, fake, held_out=new, extractor=pixels)
-    by_train = measure(new, fake, train=learned, extractor=pixels)
-    assert by_held_out.n_train == by_train.n_train == 60
-    assert by_held_out.memorisation == by_train.memorisation
-
-
-def test_copies_of_training_images_are_found_and_named_by_position(images, pixels):
-    pixels.dimensions = 16
-    train, held_out = images(200, seed=1), images(200, seed=2)
-    fake = np.concatenate([images(60, seed=3), train[[7, 5]]])
-    found = measure(held_out, fake, train=train, extractor=pixels).memorisation
-    closest = {(each.fake, each.real, each.split, each.distance) for each in found.closest[:2]}
-    assert closest == {(60, 7, "train", 0.0), (61, 5, "train", 0.0)}
-    assert all(0 <= each.held_out < 200 for each in found.closest)
-
-
-def test_authenticity_is_a_figure_like_others(images, pixels):
-    measurement = measure(
-        images(60), images(50, seed=2), train=images(70, seed=3), extractor=pixels
-    )
-    figure = measurement.figures[-1]
-    assert (figure.name, figure.n_real, figure.n_fake) == ("authenticity-pixels", 70, 50)
-    assert figure == measurement.memorisation.authenticity
-
-
-def test_without_training_images_memorisation_is_not_judged(sets, pixels):
-    assert measure(*sets, extractor=pixels).memorisation is None
-    asked = measure(*sets, extractor=pixels, metrics=["memorisation"])
-    assert asked.memorisation is None
-    assert asked.warnings == ("memorisation cannot be judged without the training images",)
-
-
 def test_duplicates_are_named_by_position(images, pixels):
     fake = images(20, seed=2)
     fake[13] = fake[4]
@@ -255,10 +230,10 @@ def test_classes_are_measured_where_both_sides_have_labels(images, pixels):
     labels = np.repeat([0, 1, 2], [60, 60, 20])
     real, fake = ArrayPool(images(140), labels), ArrayPool(images(140, seed=1), labels)
     classes = measure(real, fake, metrics=["fid"], extractor=pixels).classes
-    assert [(each.label, each.n_real, each.n_fake) for each in classes] == [
-        (0, 60, 60),
-        (1, 60, 60),
-        (2, 20, 20),
+    assert [(each.label, each.name, each.n_real, each.n_fake) for each in classes] == [
+        (0, "0", 60, 60),
+        (1, "1", 60, 60),
+        (2, "2", 20, 20),
     ]
     first = measure(real.images[:60], fake.images[:60], metrics=["fid"], extractor=pixels).figures
     assert (classes[0].value, classes[0].low) == (first[0].value, first[0].low)

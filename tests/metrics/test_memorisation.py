@@ -1,11 +1,13 @@
-from itertools import pairwise
+import re
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu
+from scipy.ndimage import gaussian_filter
 
 from metrics.errors import MetricError, NotFinite, TooFewImages
-from metrics.memorisation import c_t, memorisation
+from metrics.looks import Looks
+from metrics.memorisation import memorisation
+from pools.sources import load
 
 D = 16
 CENTRES = 2 * np.random.default_rng(0).normal(size=(6, D))
@@ -38,18 +40,6 @@ def train():
 @pytest.fixture(scope="module")
 def held_out():
     return real(300, seed=2)
-
-
-def z_of(train, held_out, fake):
-    """As in the code of Meehan et al.: distances, SciPy's U, their continuity correction."""
-
-    def distances(x):
-        gaps = x[:, None].astype(np.float64) - train.astype(np.float64)
-        return np.sqrt((gaps**2).sum(axis=2)).min(axis=1)
-
-    m, n = len(fake), len(held_out)
-    u = mannwhitneyu(distances(fake), distances(held_out), alternative="less").statistic
-    return (u - (n * m / 2 - 0.5)) / np.sqrt(n * m * (n + m + 1) / 12)
 
 
 def test_a_copier_is_told_with_its_share(train, held_out):
@@ -116,41 +106,6 @@ def test_an_honest_generator_is_accused_in_less_than_5_percent_of_cases():
     assert np.std(z) == pytest.approx(1, abs=0.2)
 
 
-def test_c_t_in_one_cell_is_the_z_of_the_authors(train, held_out):
-    fake = real(150, seed=5)
-    estimate = c_t(train, held_out, fake)
-    assert estimate.value == pytest.approx(z_of(train, held_out, fake), rel=1e-12)
-    assert estimate.se == 1
-
-
-def test_c_t_is_the_mean_over_cells_weighted_by_held_out_images():
-    rng = np.random.default_rng(6)
-
-    def draw(*counts):
-        return np.concatenate([rng.normal(100 * i, 1, (n, 4)) for i, n in enumerate(counts)])
-
-    sets = draw(200, 100), draw(300, 120), draw(100, 380)
-    limits = (-50, 50, 150)
-    z = [
-        z_of(*(x[(x[:, 0] > low) & (x[:, 0] < high)] for x in sets))
-        for low, high in pairwise(limits)
-    ]
-    estimate = c_t(*sets)
-    weights = np.array([300, 120]) / 420
-    assert estimate.value == pytest.approx(weights @ z, rel=1e-9)
-    assert estimate.se == pytest.approx(np.sqrt(weights @ weights))
-
-
-def test_cells_with_too_few_samples_are_left_out():
-    rng = np.random.default_rng(7)
-    here, there = (lambda n: rng.normal(0, 1, (n, 4))), (lambda n: rng.normal(100, 1, (n, 4)))
-    train = np.concatenate([here(200), there(200)])
-    held_out = np.concatenate([here(250), there(250)])
-    fake = np.concatenate([here(480), there(20)])
-    in_cell = z_of(train[:200], held_out[:250], fake[:480])
-    assert c_t(train, held_out, fake).value == pytest.approx(in_cell, rel=1e-9)
-
-
 def test_authenticity_is_the_definition_of_alaa():
     train = np.array([[0.0], [1.0], [3.0], [10.0], [20.0], [40.0], [80.0]])
     fake = np.array([[0.5], [2.0], [-1.5], [41.0]])
@@ -215,9 +170,122 @@ def test_refusals_are_named(train, held_out):
         memorisation(train, None, held_out[:1])
     with pytest.raises(TooFewImages):
         memorisation(train, held_out[:0], held_out)
-    with pytest.raises(TooFewImages, match=r"more than 20 samples.* got 20, 500 and 300"):
-        c_t(train, held_out, held_out[:20])
     with pytest.raises(MetricError, match="same dimensions"):
         memorisation(train, None, held_out[:, :5])
     with pytest.raises(NotFinite, match="in image 1"):
         memorisation(train, None, np.where(np.arange(3)[:, None] == 1, np.nan, train[:3]))
+
+
+# What features do not see: pixels
+
+
+def blind(n, seed):
+    """Features that tell nothing of the images."""
+    return real(n, seed)
+
+
+def noisy(images, level, seed=0):
+    noise = np.random.default_rng(seed).normal(0, level, images.shape)
+    return (images + noise).round().clip(0, 255).astype(np.uint8)
+
+
+def seen(train, held_out, fake):
+    """The judgement of images by features that tell nothing, and by looks."""
+    new = None if held_out is None else Looks.of(held_out)
+    return memorisation(
+        blind(len(train), seed=1),
+        None if held_out is None else blind(len(held_out), seed=2),
+        blind(len(fake), seed=3),
+        (Looks.of(train), new, Looks.of(fake)),
+    )
+
+
+@pytest.fixture(scope="module", params=["mnist", "fashion-mnist"])
+def pictures(request):
+    """1,000 images that were learned, 500 held out and 1,500 more, in random order."""
+    images = load(request.param, limit=3000).images
+    return np.split(np.random.default_rng(0).permutation(images), [1000, 1500])
+
+
+@pytest.mark.parametrize(
+    ("changed", "seen_by", "least"),
+    [
+        (lambda x: noisy(x, 10), ("near", "pixels"), 285),
+        (lambda x: noisy(x, 25), ("pixels",), 210),
+        (lambda x: noisy(0.6 * x + 40, 5), ("pixels",), 280),
+        (lambda x: x, ("near", "exact", "pixels"), 290),
+    ],
+    ids=["noise", "more noise", "faint and bright", "nothing"],
+)
+def test_copies_that_features_miss_are_seen_in_pixels(pictures, changed, seen_by, least):
+    train, held_out, _ = pictures
+    found = seen(train, held_out, changed(train[:300]))
+    assert found.verdict == "copies"
+    assert found.copied.seen in seen_by
+    assert found.copied.low > least
+
+
+def test_a_few_noisy_copies_are_seen_and_shown(pictures):
+    train, held_out, new = pictures
+    found = seen(train, held_out, np.concatenate([new[:760], noisy(train[:40], 10)]))
+    assert found.verdict == "copies"
+    assert found.copied.low < 40 <= found.copied.high
+    assert {match.fake for match in found.closest} <= set(range(760, 800))
+    assert all(match.train == match.fake - 760 for match in found.closest)
+    assert {match.space for match in found.closest} == {"pixels"}
+    assert {match.space for match in found.farthest} == {"features"}
+
+
+def test_noisy_copies_are_seen_with_no_images_held_out(pictures):
+    assert seen(pictures[0], None, noisy(pictures[0][:300], 20)).verdict == "copies"
+
+
+def test_new_images_are_never_copies(pictures):
+    train, held_out, new = pictures
+    for fake in np.split(new, 5):
+        assert seen(train, held_out, fake).verdict == "none"
+
+
+def test_blurred_new_images_are_neither_close_nor_copies(pictures):
+    train, held_out, new = pictures
+    fake = gaussian_filter(new[:500].astype(float), (0, 0.7, 0.7, 0)).astype(np.uint8)
+    assert seen(train, held_out, fake).verdict == "none"
+
+
+def test_exact_copies_too_few_to_show_otherwise_are_copies(pictures):
+    train, held_out, new = pictures
+    fake = np.concatenate([new[:888], train[:12]])
+    for new_images in (held_out, None):
+        found = seen(train, new_images, fake)
+        assert found.verdict == "copies"
+        assert 1 < found.copied.low < 12 <= found.copied.high
+        assert [match.duplicate for match in found.closest[:13]] == ["exact"] * 12 + [""]
+
+
+def test_images_that_data_repeat_are_no_copies(pictures):
+    """Where 1 held-out image in 10 is a training image again, samples may be so too."""
+    train, held_out, new = pictures
+    again = np.concatenate([held_out, train[:50]])
+    fake = np.concatenate([new[:450], train[50:100]])
+    found = seen(train, again, fake)
+    assert found.verdict == "none"
+    assert found.words.endswith(" 50 equal a training image in every pixel.")
+
+
+def test_words_say_how_copies_were_seen(pictures):
+    train, held_out, new = pictures
+    said = seen(train, held_out, noisy(train[:300], 25)).words
+    assert "are copies of training images, up to noise: " in said
+    assert "lie that close to one once reduced to 12 × 12 grey fields" in said
+    exact = np.concatenate([new[:850], train[:50]])
+    said = seen(train, held_out, exact).words
+    assert re.search("50 equal (one|a training image) in every pixel", said)
+    said = seen(train, held_out, new[:300]).words
+    assert re.search(r"At most \d+ of 300 are copies, exact or nearly so \(by .+\)\.$", said)
+
+
+def test_held_out_images_in_place_of_samples_say_what_authenticity_is_without_copying():
+    train, held_out, fake = real(500, seed=1), real(300, seed=2), real(200, seed=3)
+    found = memorisation(train, held_out, fake)
+    assert found.new_authenticity == memorisation(train, None, held_out[:200]).authenticity
+    assert memorisation(train, None, fake).new_authenticity is None

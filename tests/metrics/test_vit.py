@@ -173,6 +173,12 @@ def test_the_identity_names_network_checksum_and_resize(dino, clip):
     assert re.fullmatch(r"clip-([0-9a-f]{8}) \(tiny \1, float32; .* 56 × 56 px.*\)", identity(clip))
 
 
+def test_another_device_is_told_for_its_digits_are_others(dino_file, dino, clip_file, clip):
+    away = DinoV2(dino_file, releases=[released(dino_file)], device="meta")
+    assert away.version == f"{dino.version}, on meta"
+    assert Clip(clip_file, device="meta").version == f"{clip.version}, on meta"
+
+
 def test_another_official_size_has_a_name_of_its_own(dino_file):
     large = Weights("dinov2_vitl14_pretrain.pth", "0" * 64, "nowhere", "UNCANNY_DINOV2_WEIGHTS")
     assert DinoV2(dino_file, releases=[large, released(dino_file)]).name == "dinov2-tiny"

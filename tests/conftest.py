@@ -17,6 +17,7 @@ SHARING = ("browser", "services")
 """Folders of tests that share servers which are slow to start: each folder runs in one process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items):
     for item in items:
         folder = item.path.parent.name

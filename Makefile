@@ -15,7 +15,7 @@ run:  ## set up, then the site with its broker and workers; PORT=8000
 test:  ## set up, then linters and all tests
 	@$(PYTHON) deploy/bootstrap.py test
 	@$(MAKE) --no-print-directory lint
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --durations 20
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile --durations 20
 
 lint:
 	$(VENV)/ruff check .

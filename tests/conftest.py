@@ -4,6 +4,7 @@ import os
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
@@ -13,15 +14,20 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright leaves its loop running
 
 
-SHARING = ("browser", "services")
-"""Folders of tests that share servers which are slow to start: each folder runs in one process."""
+SHARING = ("tests/browser/", "tests/services/")
+"""Folders of tests that share servers which are slow to start."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items):
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in SHARING else str(item.path)))
+class ByServers(LoadFileScheduling):
+    """Hands out tests a file at a time, but all that share servers to one process."""
+
+    def _split_scope(self, nodeid):
+        path = super()._split_scope(nodeid)
+        return next((folder for folder in SHARING if path.startswith(folder)), path)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByServers(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
@@ -110,6 +110,7 @@ def _processes(job: Job[Task], count: int) -> Iterator[dict[Connection, BaseProc
     context = get_context("spawn")
     processes: dict[Connection, BaseProcess] = {}
     try:
+        resource_tracker.ensure_running()  # it lets SIGINT through again as it starts
         with _inherited():
             for _ in range(count):
                 here, there = context.Pipe()

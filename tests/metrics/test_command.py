@@ -338,7 +338,12 @@ def runs(pid):
 def test_ctrl_c_ends_the_command_and_its_workers(sets, tmp_path):
     command = [sys.executable, "-m", "metrics", "real.npz", "fake.npz", "--workers", "2"]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, process_group=0, env=ENVIRONMENT
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in a shell's &
     )
     listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     deadline = time.monotonic() + 60

@@ -270,4 +270,4 @@ def test_intervals_of_simulated_studies_cover_the_truth():
             truth = getattr(many[name], figure).value
             own = [getattr(study[name], figure) for study in studies]
             covered = np.mean([one.low <= truth <= one.high for one in own])
-            assert 0.88 <= covered <= 1.0, (name, figure, covered)
+            assert 0.88 <= covered < 1.0, (name, figure, covered)

@@ -19,17 +19,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from generators.architectures import (
-    ImageShape,
-    build_discriminator,
-    build_generator,
-)
 from generators.config import Config, load_config
-from generators.losses import (
-    discriminator_loss,
-    non_saturating_generator_loss,
-    r1_penalty,
-)
+from generators.losses import cross_entropy, non_saturating_generator
+from generators.networks import ImageShape, build_discriminator, build_generator
+from generators.penalties import r1
 from generators.training import Trainer
 from pools.sources import ImageSet, load
 
@@ -87,7 +80,7 @@ class NaiveTrainer:
     def _step(self, real: Tensor, labels: Tensor) -> None:
         d_loss = self._step_discriminator(real, labels)
         fake = self.generator(torch.randn(len(real), self.config.z_dim), labels)
-        g_loss = non_saturating_generator_loss(self.discriminator(fake, labels))
+        g_loss = non_saturating_generator(None, self.discriminator(fake, labels))
         self.adam_g.zero_grad()
         g_loss.backward()
         self.adam_g.step()
@@ -101,8 +94,8 @@ class NaiveTrainer:
         real.requires_grad_()
         fake = self.generator(torch.randn(len(real), self.config.z_dim), labels).detach()
         real_logits = self.discriminator(real, labels)
-        loss = discriminator_loss(real_logits, self.discriminator(fake, labels))
-        loss = loss + self.config.penalty.weight * r1_penalty(real, real_logits)
+        loss = sum(cross_entropy(real_logits, self.discriminator(fake, labels)))
+        loss = loss + self.config.penalty.weight * r1(real, real_logits)
         self.adam_d.zero_grad()
         loss.backward()
         self.adam_d.step()

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -146,11 +146,20 @@ def _training_bar(trainer: Trainer) -> Iterator[Callable[[Progress], None]]:
     with tqdm(total=total, initial=done, unit="image", unit_scale=True, mininterval=0.5) as bar:
 
         def show(progress: Progress) -> None:
-            losses = f"D {progress.d_loss:.3f} G {progress.g_loss:.3f}"
-            bar.set_postfix_str(losses, refresh=False)
+            bar.set_postfix_str(_in_short(progress.values), refresh=False)
             bar.update(progress.images_seen - bar.n)
 
         yield show
+
+
+def _in_short(values: Mapping[str, float]) -> str:
+    """The losses alone.
+
+    >>> _in_short({"d_loss": 0.69315, "d_real": 0.5})
+    'd_loss 0.693'
+    """
+    losses = ((name, value) for name, value in values.items() if name.endswith("_loss"))
+    return " ".join(f"{name} {value:.3f}" for name, value in losses)
 
 
 @contextmanager

@@ -1,104 +1,163 @@
-"""A training run as loss × penalty × normalisation × architecture, read from a TOML file."""
+"""A training run as model × loss × penalty × normalisation × tricks × architecture, read from TOML."""
 
 import hashlib
 import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self, cast
 
+from generators.config_reading import ConfigError, build, choice, number
+from generators.config_rules import check_combination
+
+__all__ = [
+    "CONFIG_FOLDER", "Config", "ConfigError", "available_configs", "load_config", "parse_override",
+]  # fmt: skip
+
 CONFIG_FOLDER = Path(__file__).parent / "configs"
-ARCHITECTURES = ("demo", "lecture")
-LOSSES = ("minimax", "non-saturating")
-NORMALISATIONS = ("batch", "group", "none")
-PENALTIES = ("none", "r1")
+MODELS = ("gan", "vae", "bigan", "stackgan", "pix2pix", "cyclegan", "srgan")
+GENERATORS = ("demo", "lecture", "dcgan", "sngan", "stack", "unet", "residual")
+DISCRIMINATORS = ("demo", "lecture", "dcgan", "sngan", "autoencoder", "patch")
+LOSSES = (
+    "minimax", "non-saturating", "least-squares", "wasserstein", "hinge", "relativistic", "began",
+)  # fmt: skip
+NORMALISATIONS = ("batch", "layer", "group", "instance", "virtual", "none")
+PENALTIES = ("none", "r1", "gradient-penalty", "dragan")
+AUGMENTATIONS = ("none", "translation-cutout", "colour-translation-cutout")
+TASKS = ("none", "edges", "enlarge", "classes")
 PRECISIONS = ("auto", "bf16", "float32")
-
-
-class ConfigError(ValueError):
-    """A config that cannot be trained; the message names the key, its value and the choices."""
-
-
-def _number(low: float, high: float, default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"low": low, "high": high})
-
-
-def _choice(choices: tuple[str, ...], default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"choices": choices})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generator:
-    """The network that makes images from noise."""
+    """The network that makes images."""
 
-    architecture: str = _choice(ARCHITECTURES)
-    normalisation: str = _choice(NORMALISATIONS)
-    features: int = _number(1, 1024)
-    learning_rate: float = _number(1e-8, 1.0)
+    architecture: str = choice(GENERATORS)
+    normalisation: str = choice(NORMALISATIONS)
+    features: int = number(1, 1024)
+    learning_rate: float = number(1e-8, 1.0)
+    spectral: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Discriminator:
-    """The network that tells real from fake, stepped `steps` times per generator step."""
+    """The network that reads images, stepped `steps` times per generator step.
 
-    architecture: str = _choice(ARCHITECTURES)
-    normalisation: str = _choice(NORMALISATIONS)
-    features: int = _number(1, 1024)
-    learning_rate: float = _number(1e-8, 1.0)
-    steps: int = _number(1, 100, 1)
+    It tells real from fake; in a VAE it is the encoder. `clip` bounds each weight (0: not);
+    `minibatch_kernels` is the number of kernels of minibatch discrimination (0: none).
+    """
+
+    architecture: str = choice(DISCRIMINATORS)
+    normalisation: str = choice(NORMALISATIONS)
+    features: int = number(1, 1024)
+    learning_rate: float = number(1e-8, 1.0)
+    steps: int = number(1, 100, 1)
+    spectral: bool = False
+    clip: float = number(0.0, 100.0, 0.0)
+    minibatch_kernels: int = number(0, 1000, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
     """Added to the discriminator's loss on each `every`-th step, that much stronger."""
 
-    name: str = _choice(PENALTIES, "none")
-    weight: float = _number(0.0, 1e6, 1.0)
-    every: int = _number(1, 1000, 1)
+    name: str = choice(PENALTIES, "none")
+    weight: float = number(0.0, 1e6, 1.0)
+    every: int = number(1, 1000, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tricks:
+    """What helps a discriminator not to win; each is off at its default.
+
+    `label_smoothing` s asks for 1 − s on real images; `instance_noise` is the deviation of the noise
+    on all that the discriminator sees, falling to 0 over the run; a gate lets its part be trained
+    only while the part's loss is above it; `diversity` is BEGAN's γ.
+    """
+
+    label_smoothing: float = number(0.0, 0.5, 0.0)
+    instance_noise: float = number(0.0, 10.0, 0.0)
+    augmentation: str = choice(AUGMENTATIONS, "none")
+    gate_real: float = number(0.0, 100.0, 0.0)
+    gate_fake: float = number(0.0, 100.0, 0.0)
+    gate_generator: float = number(0.0, 100.0, 0.0)
+    diversity: float = number(0.01, 1.0, 0.5)
+
+    @property
+    def gated(self) -> bool:
+        """Whether a loss decides what is trained."""
+        return max(self.gate_real, self.gate_fake, self.gate_generator) > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translation:
+    """What an image-to-image model turns into what, both made from one data set.
+
+    `edges`: an image's edges into the image; `enlarge`: the image at 1/`factor` of its size into the
+    image; `classes`: images of `from_class` into images of `to_class`, unpaired. `reconstruction`
+    weighs the L1 cost to the target, or of the closed cycle; `identity` the cost of changing what is
+    already as wanted, as a share of it; `perceptual` the cost in the discriminator's features;
+    `buffer` is the number of older fakes that the discriminators go on seeing.
+    """
+
+    task: str = choice(TASKS, "none")
+    from_class: int = number(0, 10_000, 0)
+    to_class: int = number(0, 10_000, 1)
+    factor: int = number(2, 4, 2)
+    reconstruction: float = number(0.0, 1e4, 10.0)
+    identity: float = number(0.0, 10.0, 0.5)
+    perceptual: float = number(0.0, 1e4, 0.0)
+    buffer: int = number(0, 1000, 50)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adam:
     """Adam's moments, and the share of the budget after which the rate falls to 0 (1: never)."""
 
-    beta1: float = _number(0.0, 0.9999, 0.5)
-    beta2: float = _number(0.0, 0.9999999, 0.999)
-    decay_from: float = _number(0.0, 1.0, 1.0)
+    beta1: float = number(0.0, 0.9999, 0.5)
+    beta2: float = number(0.0, 0.9999999, 0.999)
+    decay_from: float = number(0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """One training run but for its data; `images` is the budget, in real images shown.
 
+    `stage_two_from` is the share of the budget after which a StackGAN trains its second stage.
+
     >>> load_config("demo-15").penalty
     Penalty(name='r1', weight=1.0, every=8)
     >>> load_config("demo-15", **{"discriminator.steps": 0})
     Traceback (most recent call last):
-    generators.config.ConfigError: discriminator.steps must be from 1 to 100, got 0
+    generators.config_reading.ConfigError: discriminator.steps must be from 1 to 100, got 0
     """
 
     title: str
     description: str
-    images: int = _number(1, 10**12)
-    batch: int = _number(2, 65_536)
-    z_dim: int = _number(1, 4_096)
+    model: str = choice(MODELS, "gan")
+    images: int = number(1, 10**12)
+    batch: int = number(2, 65_536)
+    z_dim: int = number(1, 4_096)
     conditional: bool = False
-    loss: str = _choice(LOSSES)
+    loss: str = choice(LOSSES)
     generator: Generator
     discriminator: Discriminator
     penalty: Penalty = field(default_factory=Penalty)
+    tricks: Tricks = field(default_factory=Tricks)
+    translation: Translation = field(default_factory=Translation)
+    stage_two_from: float = number(0.0, 1.0, 0.5)
     adam: Adam = field(default_factory=Adam)
-    ema: float = _number(0.0, 0.99999, 0.0)
-    precision: str = _choice(PRECISIONS, "auto")
-    seed: int = _number(0, 2**63 - 1, 0)
+    ema: float = number(0.0, 0.99999, 0.0)
+    precision: str = choice(PRECISIONS, "auto")
+    seed: int = number(0, 2**63 - 1, 0)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The config of a nested mapping such as `as_dict` gives; ConfigError if one is bad."""
-        config = cast(Self, _build(cls, values, prefix=""))
-        _check_combination(config)
+        config = cast(Self, build(cls, values))
+        check_combination(config)
         return config
 
     def as_dict(self) -> dict[str, Any]:
@@ -175,49 +234,3 @@ def _override(values: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(values, dict):
             raise ConfigError(f"unknown key {key!r}: {table!r} is a value, not a table")
     values[leaf] = value
-
-
-def _build(cls: type, values: Mapping[str, Any], prefix: str) -> Any:
-    known = {item.name: item for item in fields(cls)}
-    for key in values:
-        if key not in known:
-            choices = ", ".join(prefix + name for name in known)
-            raise ConfigError(f"unknown key {prefix + key!r}, choose from {choices}")
-    for name, item in known.items():
-        if name not in values and item.default is MISSING and item.default_factory is MISSING:
-            raise ConfigError(f"{prefix + name} is missing")
-    return cls(**{key: _value(known[key], values[key], prefix + key) for key in values})
-
-
-def _value(item: Field[Any], value: Any, key: str) -> Any:
-    kind = cast(type, item.type)
-    if is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{key} must be a table, got {value!r}")
-        return _build(kind, value, prefix=f"{key}.")
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
-        raise ConfigError(f"{key} must be {_KIND_NAMES[kind]}, got {value!r}")
-    _check_rules(item.metadata, value, key)
-    return value
-
-
-_KIND_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-
-
-def _check_rules(rules: Mapping[str, Any], value: Any, key: str) -> None:
-    if "choices" in rules and value not in rules["choices"]:
-        raise ConfigError(f"{key} must be one of {', '.join(rules['choices'])}, got {value!r}")
-    if "low" in rules and not rules["low"] <= value <= rules["high"]:
-        raise ConfigError(f"{key} must be from {rules['low']} to {rules['high']}, got {value!r}")
-
-
-def _check_combination(config: Config) -> None:
-    if config.penalty.name == "r1" and config.discriminator.normalisation == "batch":
-        raise ConfigError(
-            "penalty.name 'r1' takes the gradient of each image alone, but "
-            "discriminator.normalisation 'batch' mixes the images: choose group or none"
-        )
-    if config.generator.architecture == "lecture" and config.generator.features < 2:
-        raise ConfigError("generator.features must be at least 2 for architecture 'lecture', got 1")

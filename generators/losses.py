@@ -1,59 +1,132 @@
 """What generator and discriminator minimise, each a function that reads like its equation.
 
-Logits are `D(x)` before the sigmoid σ, float tensors of shape (N,); every loss is a scalar tensor.
+Logits are `D(x)` before the sigmoid σ, float tensors of shape (N,); every loss is a scalar tensor. A
+discriminator's loss comes in two parts, on real and on fake images, whose sum it minimises.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
-GeneratorLoss = Callable[[Tensor], Tensor]
+Parts = tuple[Tensor, Tensor]
 
 
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """−E log σ(D(x)) − E log(1 − σ(D(G(z)))), Goodfellow et al. 2014, equation 1.
+def cross_entropy(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Parts:
+    """−E log σ(D(x)) and −E log(1 − σ(D(G(z)))), Goodfellow et al. 2014, equation 1.
 
-    >>> discriminator_loss(torch.zeros(4), torch.zeros(4))  # 2 log 2
+    With one-sided label smoothing s (Salimans et al. 2016, section 3.4) real images are to be called
+    real with probability 1 − s: −E [(1 − s) log σ(D(x)) + s log(1 − σ(D(x)))].
+
+    >>> sum(cross_entropy(torch.zeros(4), torch.zeros(4)))  # 2 log 2
     tensor(1.3863)
     """
-    return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+    on_real = softplus(-real).mean()
+    if smoothing:
+        on_real = (1 - smoothing) * on_real + smoothing * softplus(real).mean()
+    return on_real, softplus(fake).mean()
 
 
-def minimax_generator_loss(fake_logits: Tensor) -> Tensor:
+def minimax_generator(real: Tensor | None, fake: Tensor) -> Tensor:
     """E log(1 − σ(D(G(z)))), Goodfellow et al. 2014, equation 1: its gradient vanishes as D wins.
 
-    >>> minimax_generator_loss(torch.zeros(4))  # −log 2
+    >>> minimax_generator(None, torch.zeros(4))  # −log 2
     tensor(-0.6931)
     """
-    return -softplus(fake_logits).mean()
+    return -softplus(fake).mean()
 
 
-def non_saturating_generator_loss(fake_logits: Tensor) -> Tensor:
+def non_saturating_generator(real: Tensor | None, fake: Tensor) -> Tensor:
     """−E log σ(D(G(z))), Goodfellow et al. 2014, section 3: its gradient is largest as D wins.
 
-    >>> non_saturating_generator_loss(torch.zeros(4))  # log 2
+    >>> non_saturating_generator(None, torch.zeros(4))  # log 2
     tensor(0.6931)
     """
-    return softplus(-fake_logits).mean()
+    return softplus(-fake).mean()
 
 
-def r1_penalty(real: Tensor, real_logits: Tensor) -> Tensor:
-    """½ E ‖∇ₓ D(x)‖² over real images x, Mescheder, Geiger, Nowozin 2018, equation 9.
+def least_squares(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Parts:
+    """½ E (D(x) − 1)² and ½ E D(G(z))², Mao et al. 2017, equation 9; the 1 is 1 − s if smoothed.
 
-    `real` (N, ...) must require a gradient and `real_logits` (N,) be computed from it.
-
-    >>> x = torch.ones(2, 3, requires_grad=True)
-    >>> float(r1_penalty(x, 2 * x.sum(1)))  # ½ · 3 · 2²
-    6.0
+    >>> least_squares(torch.tensor([3.0]), torch.tensor([1.0]))
+    (tensor(2.), tensor(0.5000))
     """
-    (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
-    return 0.5 * gradient.float().square().flatten(1).sum(1).mean()
+    return 0.5 * (real - (1 - smoothing)).square().mean(), 0.5 * fake.square().mean()
 
 
-GENERATOR_LOSSES: dict[str, GeneratorLoss] = {
-    "minimax": minimax_generator_loss,
-    "non-saturating": non_saturating_generator_loss,
+def least_squares_generator(real: Tensor | None, fake: Tensor) -> Tensor:
+    """½ E (D(G(z)) − 1)², Mao et al. 2017, equation 9.
+
+    >>> least_squares_generator(None, torch.tensor([3.0]))
+    tensor(2.)
+    """
+    return 0.5 * (fake - 1).square().mean()
+
+
+def wasserstein(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Parts:
+    """−E D(x) and E D(G(z)), Arjovsky, Chintala, Bottou 2017, algorithm 1.
+
+    >>> wasserstein(torch.tensor([3.0]), torch.tensor([1.0]))
+    (tensor(-3.), tensor(1.))
+    """
+    return -real.mean(), fake.mean()
+
+
+def wasserstein_generator(real: Tensor | None, fake: Tensor) -> Tensor:
+    """−E D(G(z)), Arjovsky, Chintala, Bottou 2017, algorithm 1; the hinge's generator too.
+
+    >>> wasserstein_generator(None, torch.tensor([3.0]))
+    tensor(-3.)
+    """
+    return -fake.mean()
+
+
+def hinge(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Parts:
+    """E max(0, 1 − D(x)) and E max(0, 1 + D(G(z))), Lim and Ye 2017; Miyato et al. 2018, equation 17.
+
+    >>> hinge(torch.tensor([0.5, 2.0]), torch.tensor([0.5, -2.0]))
+    (tensor(0.2500), tensor(0.7500))
+    """
+    return relu(1 - real).mean(), relu(1 + fake).mean()
+
+
+def relativistic(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Parts:
+    """−E log σ(D(x) − E D(G(z))) and −E log(1 − σ(D(G(z)) − E D(x))).
+
+    The relativistic average loss, Jolicoeur-Martineau 2018, equations 9 and 10.
+
+    >>> sum(relativistic(torch.ones(2), torch.ones(2)))  # 2 log 2: neither is the more real
+    tensor(1.3863)
+    """
+    return softplus(fake.mean() - real).mean(), softplus(fake - real.mean()).mean()
+
+
+def relativistic_generator(real: Tensor | None, fake: Tensor) -> Tensor:
+    """The discriminator's loss with real and fake exchanged, Jolicoeur-Martineau 2018, equation 11.
+
+    >>> relativistic_generator(torch.ones(2), torch.ones(2))
+    tensor(1.3863)
+    """
+    assert real is not None  # noqa: S101  # `sees_real` promises it
+    return sum(relativistic(fake, real), torch.zeros_like(fake[0]))
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """Both players' losses; `sees_real` says that the generator's needs D on real images too."""
+
+    discriminator: Callable[[Tensor, Tensor, float], Parts]
+    generator: Callable[[Tensor | None, Tensor], Tensor]
+    sees_real: bool = False
+
+
+LOSSES = {
+    "minimax": AdversarialLoss(cross_entropy, minimax_generator),
+    "non-saturating": AdversarialLoss(cross_entropy, non_saturating_generator),
+    "least-squares": AdversarialLoss(least_squares, least_squares_generator),
+    "wasserstein": AdversarialLoss(wasserstein, wasserstein_generator),
+    "hinge": AdversarialLoss(hinge, wasserstein_generator),
+    "relativistic": AdversarialLoss(relativistic, relativistic_generator, sees_real=True),
 }
-PENALTIES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"r1": r1_penalty}

@@ -71,8 +71,7 @@ class RunFolder:
         line = {
             "images_seen": progress.images_seen,
             "images_total": progress.images_total,
-            "d_loss": progress.d_loss,
-            "g_loss": progress.g_loss,
+            **progress.values,
             "seconds": round(progress.seconds, 3),
         }
         with self.log_path.open("a", encoding="utf-8") as log:

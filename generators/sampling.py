@@ -1,5 +1,6 @@
 """Images from a trained generator: image i of a seed is the same in any range or batch."""
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from generators import checkpoint
-from generators.architectures import ImageShape, ShapeError, build_generator
 from generators.checkpoint import CheckpointError
 from generators.config import Config, ConfigError
 from generators.data import Images
+from generators.networks import ImageShape, ShapeError, build_generator
+from generators.networks.layers import release_spectrally
 from generators.noise import BLOCK_IMAGES, balanced_labels, noise
 
 KIND = "generator"
@@ -66,8 +68,8 @@ def load_generator(path: str | Path, *, device: torch.device | None = None) -> T
     """Reads a generator file; CheckpointError if it is damaged, foreign or does not fit itself."""
     tensors, about = checkpoint.read(path, KIND)
     config, shape = described(about, path)
-    network = build_generator(config, shape)
-    checkpoint.fill(network, tensors, path)
+    network = build_generator(config, shape, for_sampling=True)
+    checkpoint.fill(network, checkpoint.under("generator", tensors) or tensors, path)
     network = to_device(network, device or default_device())
     return TrainedGenerator(network.eval(), config, shape, about["images_seen"])
 
@@ -75,10 +77,21 @@ def load_generator(path: str | Path, *, device: torch.device | None = None) -> T
 @torch.inference_mode()
 def render(network: nn.Module, z: Tensor, labels: Tensor | None) -> Images:
     """The network's images for noise (N, z) and labels (N,) as uint8 (N, H, W, C)."""
-    images = network(z, labels) if labels is not None else network(z)
+    return pixels(network(z, labels) if labels is not None else network(z))
+
+
+def pixels(images: Tensor) -> Images:
+    """Images (N, C, H, W) in [−1, 1] as uint8 (N, H, W, C)."""
     levels = (images.float() + 1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    pixels: Images = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return pixels
+    rows: Images = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return rows
+
+
+def released(network: nn.Module) -> nn.Module:
+    """A copy of the network without what only training needs."""
+    copied = copy.deepcopy(network)
+    release_spectrally(copied)
+    return copied
 
 
 def sample(

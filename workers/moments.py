@@ -58,7 +58,7 @@ class Moments:
 
         trainer = self._trainer
         network = TrainedGenerator(
-            trainer.ema.average, trainer.config, trainer.shape, trainer.images_seen
+            trainer.ema.averages["generator"], trainer.config, trainer.shape, trainer.images_seen
         )
         pool = catalog.keep_checkpoint_pool(
             self._run.generator,

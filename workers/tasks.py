@@ -77,8 +77,7 @@ def _record(lease: Lease[TrainingRun], progress: "Progress", moments: Moments) -
         lease.row,
         images_seen=progress.images_seen,
         seconds=progress.seconds,
-        d_loss=progress.d_loss,
-        g_loss=progress.g_loss,
+        values=progress.values,
         sheet_png=sheet,
     )
     with suppress(Stopped):

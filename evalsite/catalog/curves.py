@@ -28,7 +28,11 @@ class Curves:
 
 def loss_curves(run: TrainingRun) -> Curves | None:
     """The run's losses, thinned to what a screen can show; None before the second point."""
-    points = list(run.losses.values_list("images_seen", "d_loss", "g_loss"))
+    points = [
+        (images_seen, values["d_loss"], values["g_loss"])
+        for images_seen, values in run.losses.values_list("images_seen", "values")
+        if "d_loss" in values
+    ]
     if len(points) < 2:
         return None
     thinned = points[:: -(-len(points) // MOST_POINTS)]

@@ -146,12 +146,11 @@ class TrainingRun(Job):
 
 
 class LossPoint(models.Model):
-    """The losses at one moment of a run."""
+    """The losses, and what else was watched, at one moment of a run."""
 
     run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="losses")
     images_seen = models.PositiveBigIntegerField()
-    d_loss = models.FloatField()
-    g_loss = models.FloatField()
+    values = models.JSONField(help_text="by name: d_loss, g_loss, gradients, ...")
 
     class Meta:
         ordering = ["images_seen"]
@@ -160,7 +159,7 @@ class LossPoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.images_seen}: D {self.d_loss:.3f}, G {self.g_loss:.3f}"
+        return f"{self.images_seen}: {self.values}"
 
 
 class SampleSheet(models.Model):

@@ -184,13 +184,12 @@ def record_progress(
     *,
     images_seen: int,
     seconds: float,
-    d_loss: float,
-    g_loss: float,
+    values: Mapping[str, float],
     sheet_png: bytes | None,
 ) -> None:
-    """Keep one moment of a run: its losses, and its samples where there are any."""
+    """Keep one moment of a run: its losses and what else was watched, and its samples where there are any."""
     LossPoint.objects.update_or_create(
-        run=run, images_seen=images_seen, defaults={"d_loss": d_loss, "g_loss": g_loss}
+        run=run, images_seen=images_seen, defaults={"values": dict(values)}
     )
     TrainingRun.jobs.filter(pk=run.pk).update(images_seen=images_seen, seconds=seconds)
     if sheet_png is None or SampleSheet.objects.filter(run=run, images_seen=images_seen).exists():

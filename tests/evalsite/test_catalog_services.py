@@ -34,7 +34,11 @@ def weights(tmp_path):
 
 def record(run, images_seen, *, d_loss=0.5, sheet=b"png"):
     services.record_progress(
-        run, images_seen=images_seen, seconds=1.0, d_loss=d_loss, g_loss=1.0, sheet_png=sheet
+        run,
+        images_seen=images_seen,
+        seconds=1.0,
+        values={"d_loss": d_loss, "g_loss": 1.0},
+        sheet_png=sheet,
     )
 
 
@@ -83,7 +87,10 @@ def test_recording_a_moment_again_changes_nothing_but_its_figures(forger):
     record(forger.run, 100)
     record(forger.run, 100, d_loss=0.7)
     record(forger.run, 200, sheet=None)
-    assert list(forger.run.losses.values_list("images_seen", "d_loss")) == [(100, 0.7), (200, 0.5)]
+    assert list(forger.run.losses.values_list("images_seen", "values__d_loss")) == [
+        (100, 0.7),
+        (200, 0.5),
+    ]
     assert SampleSheet.objects.get().image.read() == b"png"
     assert TrainingRun.jobs.get().images_seen == 200
 
@@ -149,7 +156,8 @@ def test_losses_are_drawn_from_the_second_moment_on_and_thinned(forger):
     record(run, 10, sheet=None)
     assert loss_curves(run) is None
     LossPoint.objects.bulk_create(
-        LossPoint(run=run, images_seen=20 + n, d_loss=0.5, g_loss=2.0) for n in range(900)
+        LossPoint(run=run, images_seen=20 + n, values={"d_loss": 0.5, "g_loss": 2.0})
+        for n in range(900)
     )
     curves = loss_curves(run)
     points = curves.d_loss.split()

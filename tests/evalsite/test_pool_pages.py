@@ -329,6 +329,6 @@ def test_a_generators_page_asks_for_news_only_if_there_are_any(client, trained):
     (stamp,) = re.findall(r"as_of=(\w+)", page)
     ask = {"as_of": stamp}
     assert client.get(trained.get_absolute_url(), ask).status_code == 204
-    trained.run.losses.create(images_seen=64, d_loss=1.0, g_loss=1.0)
+    trained.run.losses.create(images_seen=64, values={"d_loss": 1.0, "g_loss": 1.0})
     type(trained.run).jobs.update(images_seen=64)
     assert client.get(trained.get_absolute_url(), ask).status_code == 200

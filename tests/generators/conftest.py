@@ -47,7 +47,7 @@ def make_generator(tiny, data, tmp_path):
     def make(gain=20, **overrides):
         trainer = Trainer(tiny(**overrides), *data, 4, device=torch.device("cpu"))
         with torch.no_grad():
-            for weight in trainer.ema.average.parameters():
+            for weight in trainer.ema.averages["generator"].parameters():
                 weight.mul_(gain)
         path = tmp_path / "generator.safetensors"
         trainer.save_generator(path)

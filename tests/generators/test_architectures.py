@@ -1,22 +1,23 @@
 import pytest
 import torch
 
-from generators.architectures import (
+from generators import config as names
+from generators.config import load_config
+from generators.networks import (
     DISCRIMINATORS,
     GENERATORS,
-    NORMALISATIONS,
     ImageShape,
     ShapeError,
     build_discriminator,
     build_generator,
 )
-from generators.config import ARCHITECTURES, load_config
-from generators.config import NORMALISATIONS as NORMALISATION_NAMES
+from generators.networks.layers import NORMALISATIONS
 
 
 def test_every_name_a_config_may_choose_is_built_here():
-    assert set(GENERATORS) == set(DISCRIMINATORS) == set(ARCHITECTURES)
-    assert set(NORMALISATIONS) == set(NORMALISATION_NAMES)
+    assert set(GENERATORS) == set(names.GENERATORS)
+    assert set(DISCRIMINATORS) == set(names.DISCRIMINATORS)
+    assert set(NORMALISATIONS) == set(names.NORMALISATIONS)
 
 
 @pytest.mark.parametrize("name", ["demo-15", "lecture-dcgan"])

@@ -69,7 +69,11 @@ def test_a_budget_is_rounded_up_to_whole_steps():
         ("generator", 3, "generator must be a table, got 3"),
         ("images.more", 3, "unknown key 'images.more'"),
         ("penalty.every", 0, "penalty.every must be from 1 to 1000, got 0"),
-        ("discriminator.normalisation", "batch", "penalty.name 'r1' .* choose group or none"),
+        (
+            "discriminator.normalisation",
+            "batch",
+            "penalty.name 'r1' .* choose layer, group or none",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_by_key_value_and_choices(key, value, message):

@@ -89,7 +89,7 @@ def test_the_average_is_what_is_saved(tiny, data, tmp_path):
     assert loaded.images_seen == 24
     assert loaded.config == trainer.config
     assert loaded.shape == trainer.shape
-    for name, value in trainer.ema.average.state_dict().items():
+    for name, value in trainer.ema.averages["generator"].state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], value)
 
 

@@ -9,7 +9,7 @@ from generators.checkpoint import CheckpointError
 from generators.config import available_configs, load_config
 from generators.data import TrainingDataError
 from generators.sampling import sample
-from generators.training import Trainer, TrainingDiverged, _use_bf16
+from generators.training import Trainer, TrainingDiverged, use_bf16
 from pools.sources import load
 from pools.stimulus import grid
 
@@ -23,11 +23,7 @@ def trained(config, data, **advance):
 
 
 def weights(trainer):
-    return {
-        f"{name}.{key}": tensor
-        for name, network in trainer._networks().items()
-        for key, tensor in network.state_dict().items()
-    }
+    return {name: tensor for name, tensor in trainer._state().items() if name != "sums"}
 
 
 def assert_same_run(one, other):
@@ -69,8 +65,7 @@ def test_a_resumed_run_equals_the_unbroken_one_bit_for_bit(tiny, data, tmp_path,
     resumed = Trainer.resume(path, *data, config=tiny(name), device=CPU)
     resumed.advance(on_progress=parts.append)
     assert_same_run(unbroken, resumed)
-    assert [p.d_loss for p in parts] == [p.d_loss for p in whole]
-    assert [p.g_loss for p in parts] == [p.g_loss for p in whole]
+    assert [p.values for p in parts] == [p.values for p in whole]
     assert resumed.done
 
 
@@ -81,7 +76,7 @@ def test_losses_between_two_reports_survive_a_resume(tiny, data, tmp_path):
     trained(config, data, images=12, on_progress=parts.append).save(path)
     assert len(parts) == 1
     Trainer.resume(path, *data, device=CPU).advance(images=4, on_progress=parts.append)
-    assert [p.d_loss for p in parts] == [p.d_loss for p in whole]
+    assert [p.values for p in parts] == [p.values for p in whole]
 
 
 def test_the_seed_decides_the_run(tiny, data):
@@ -142,9 +137,10 @@ def test_the_average_lags_behind_the_weights_unless_its_decay_is_zero(tiny, data
     slow, instant = trained(tiny(), data), trained(tiny(ema=0.0), data)
     z = torch.randn(3, 8)
     labels = torch.arange(3)
-    assert not torch.equal(slow.ema.average.project.weight, slow.generator.project.weight)
-    instant.generator.eval()
-    torch.testing.assert_close(instant.ema.average(z, labels), instant.generator(z, labels))
+    average, newest = slow.ema.averages["generator"], slow.model.generator
+    assert not torch.equal(average.project.weight, newest.project.weight)
+    generator = instant.model.generator.eval()
+    torch.testing.assert_close(instant.ema.averages["generator"](z, labels), generator(z, labels))
 
 
 def test_the_learning_rate_falls_linearly_over_the_second_half(tiny, data):
@@ -152,7 +148,7 @@ def test_the_learning_rate_falls_linearly_over_the_second_half(tiny, data):
     trainer = Trainer(tiny(images=32), *data, 4)
     while not trainer.done:
         trainer.advance(images=4)
-        rates.append(trainer._generator_adam.param_groups[0]["lr"] / 2e-3)
+        rates.append(trainer.optimisers._adams["generator"].param_groups[0]["lr"] / 2e-3)
     assert rates == pytest.approx([1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
 
 
@@ -169,14 +165,14 @@ def test_a_diverging_run_is_stopped_with_step_and_loss(tiny, data):
     config = tiny(**{"generator.learning_rate": 1.0, "discriminator.learning_rate": 1.0})
     trainer = Trainer(config, *data, 4)
     with torch.no_grad():
-        trainer.discriminator.head.logit.weight.fill_(float("nan"))
-    with pytest.raises(TrainingDiverged, match=r"discriminator's loss became nan by step 1 \(4"):
+        trainer.model.discriminator.head.logit.weight.fill_(float("nan"))
+    with pytest.raises(TrainingDiverged, match=r"d_loss became nan by step 1 \(4"):
         trainer.advance()
 
 
 def test_a_diverged_run_is_not_saved(tiny, data, tmp_path):
     trainer = trained(tiny(images=4 * 1000), data, images=4)
-    trainer._loss_sums.fill_(float("nan"))
+    trainer._sums.fill_(float("nan"))
     with pytest.raises(TrainingDiverged):
         trainer.save(tmp_path / "run.safetensors")
     assert not list(tmp_path.iterdir())
@@ -184,12 +180,12 @@ def test_a_diverged_run_is_not_saved(tiny, data, tmp_path):
 
 def test_bf16_is_chosen_only_where_the_processor_has_it(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    assert _use_bf16("auto", CPU)
+    assert use_bf16("auto", CPU)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
-    assert not _use_bf16("auto", CPU)
-    assert _use_bf16("bf16", CPU)
-    assert _use_bf16("auto", torch.device("cuda"))
-    assert not _use_bf16("float32", torch.device("cuda"))
+    assert not use_bf16("auto", CPU)
+    assert use_bf16("bf16", CPU)
+    assert use_bf16("auto", torch.device("cuda"))
+    assert not use_bf16("float32", torch.device("cuda"))
 
 
 def test_a_run_trains_in_bf16(tiny, data):

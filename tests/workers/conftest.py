@@ -38,7 +38,9 @@ def train_tiny(digits):
 @pytest.fixture
 def losses():
     """`losses(run)`: every moment recorded of a run."""
-    return lambda run: np.array(run.losses.values_list("images_seen", "d_loss", "g_loss"))
+    return lambda run: np.array(
+        run.losses.values_list("images_seen", "values__d_loss", "values__g_loss")
+    )
 
 
 @pytest.fixture

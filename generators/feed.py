@@ -1,0 +1,87 @@
+"""Everything random in one step of training: real images, noise, places; drawn from (seed, step)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FIRST = 2**64 - 1  # the step whose draws belong to the time before the first
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of each batch a process trains on: `rank` of `world` equal parts."""
+
+    rank: int = 0
+    world: int = 1
+
+    def of(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
+        """This process's rows; every process draws the whole batch, so that all agree on it."""
+        size = len(rows) // self.world
+        return rows[self.rank * size : (self.rank + 1) * size]
+
+
+class RealImages:
+    """A data set on the device: uint8 (N, H, W, C), and labels int64 (N,) or None."""
+
+    def __init__(
+        self, images: NDArray[np.uint8], labels: NDArray[np.integer] | None, device: torch.device
+    ) -> None:
+        self.images = torch.from_numpy(images).to(device)
+        self.labels = (
+            None if labels is None else torch.from_numpy(np.asarray(labels, np.int64)).to(device)
+        )
+        self._rows: dict[int, NDArray[np.int64]] = {}
+        self._all_labels = labels
+
+    def of_class(self, label: int | None) -> NDArray[np.int64] | None:
+        """The rows of a class; None for all rows."""
+        if label is None:
+            return None
+        if label not in self._rows:
+            self._rows[label] = np.flatnonzero(self._all_labels == label)
+        return self._rows[label]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, index: Tensor) -> Tensor:
+        """Images float (B, C, H, W) in [−1, 1]."""
+        return self.images[index].permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Feed:
+    """The draws of one step, in the order in which they are asked for.
+
+    Each is a function of the seed, the step and what was drawn before it: runs that were cut and
+    resumed, or shared among processes, draw the same.
+    """
+
+    def __init__(
+        self, data: RealImages, batch: int, *, seed: int, step: int, share: Share | None = None
+    ) -> None:
+        self.data, self.batch, self.step = data, batch, step
+        self._share = share or Share()
+        self._device = data.images.device
+        self._random = np.random.Generator(np.random.Philox(key=np.array([seed, step], np.uint64)))
+
+    def real(self, label: int | None = None) -> tuple[Tensor, Tensor | None]:
+        """Real images float (B, C, H, W) in [−1, 1], of one class if asked, and their labels (B,)."""
+        rows = self.data.of_class(label)
+        drawn = self._random.integers(len(self.data if rows is None else rows), size=self.batch)
+        index = self._to_device(drawn if rows is None else rows[drawn])
+        labels = self.data.labels
+        return self.data.take(index), None if labels is None else labels[index]
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal (B, *shape)."""
+        return self._to_device(self._random.standard_normal((self.batch, *shape), np.float32))
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform in [0, 1), (B, *shape)."""
+        return self._to_device(self._random.random((self.batch, *shape), np.float32))
+
+    def _to_device(self, rows: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(self._share.of(rows)).to(self._device, non_blocking=True)

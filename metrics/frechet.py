@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import ArrayLike
 
 from metrics.estimate import Estimate, jackknife_se
 from metrics.frechet_jackknife import distances_without_each
 from metrics.gaussian import EPSILON, Gaussian, graded, null_lifted
 from metrics.rows import Floats, feature_rows, require_same_dimensions
+from metrics.spectra import eigenvalues
 
 TOLERANCE = 1e-12
 """The largest error of the trace of the root, over the traces of both covariances."""
@@ -92,22 +92,17 @@ def _by_eigenvalues(left: Gaussian, right: Gaussian, tolerance: float) -> float 
         return _of_gram(right.rows, left.matrix, tolerance)
     product = graded(left, right.matrix)
     scales = np.diagonal(product).copy()
-    return _sum_of_roots(_eigenvalues(product), scales, tolerance)
+    return _sum_of_roots(eigenvalues(product), scales, tolerance)
 
 
 def _of_gram(rows: Floats, matrix: Floats, tolerance: float) -> float | None:
     gram = rows @ matrix @ rows.T
     scales = np.diagonal(gram).copy()
-    return _sum_of_roots(_eigenvalues(null_lifted(gram))[:-1], scales, tolerance)
+    return _sum_of_roots(eigenvalues(null_lifted(gram))[:-1], scales, tolerance)
 
 
-def _eigenvalues(lower: Floats) -> Floats:
-    """Return the eigenvalues, ascending, of a symmetric matrix given by its lower triangle."""
-    return np.asarray(scipy.linalg.eigvalsh(lower, overwrite_a=True, check_finite=False))
-
-
-def _sum_of_roots(eigenvalues: Floats, scales: Floats, tolerance: float) -> float | None:
+def _sum_of_roots(values: Floats, scales: Floats, tolerance: float) -> float | None:
     """Return Σ √λ, or None if rounding of entries of these scales may move it by more."""
-    roots = np.sqrt(np.maximum(eigenvalues, np.finfo(np.float64).tiny))
+    roots = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
     errors = EPSILON * np.sort(scales)[-len(roots) :] / (2 * roots)
     return float(roots.sum()) if errors.sum() <= tolerance else None

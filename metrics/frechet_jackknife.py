@@ -9,6 +9,7 @@ import numpy as np
 
 from metrics.gaussian import Gaussian, graded, null_lifted
 from metrics.rows import Floats, Rows, blocks
+from metrics.spectra import eigenvectors
 
 CHUNK_ROWS = 1024
 
@@ -85,13 +86,13 @@ def _spectrum(real: Gaussian, fake: Gaussian, n: int) -> _Spectrum:
     left, right = real.within(columns), fake.within(columns)
     if right.rows is not None:
         roots = right.rows @ left.root
-        eigenvalues, vectors = np.linalg.eigh(null_lifted(roots @ roots.T))
+        eigenvalues, vectors = eigenvectors(null_lifted(roots @ roots.T))
         eigenvalues, vectors = _telling(eigenvalues[:-1], vectors[:, :-1])
         squares = vectors**2
         return _Spectrum(n, eigenvalues, lambda part, _: squares[part])
     rows = left.rows
     product = graded(left, right.matrix) if rows is None else rows @ right.matrix @ rows.T
-    eigenvalues, vectors = _telling(*np.linalg.eigh(product))
+    eigenvalues, vectors = _telling(*eigenvectors(product))
     directions = left.root @ (vectors / np.sqrt((n - 1) * eigenvalues))
     return _Spectrum(n, eigenvalues, lambda _, apart: (apart[:, columns] @ directions) ** 2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from metrics.duplicates import Duplicates
+from metrics.estimate import Published
 from metrics.figures import RESAMPLED, Figure
 from metrics.judgement import Judgement
 from metrics.measurement import ClassFigure, Measurement
@@ -60,10 +61,18 @@ def _row(figure: Figure) -> tuple[str, ...]:
         NOTHING if figure.reference is None else _number(figure.reference.value),
         _count(figure.n_real),
         _count(figure.n_fake),
-        f"{published.value:.5g} ± {published.spread:.2g} ({published.protocol})"
-        if published
-        else "",
+        "" if published is None else _published(published),
     )
+
+
+def _published(published: Published) -> str:
+    """The value as papers print it; with its spread if it has one.
+
+    >>> _published(Published(0.52, 0.0, "all pairs")), _published(Published(11.24, 0.116, "10 splits"))
+    ('0.52 (all pairs)', '11.24 ± 0.12 (10 splits)')
+    """
+    spread = f" ± {published.spread:.2g}" if published.spread else ""
+    return f"{published.value:.5g}{spread} ({published.protocol})"
 
 
 def _class_row(figure: ClassFigure) -> tuple[str, ...]:

@@ -171,8 +171,8 @@ def _facts(score: Score) -> Iterator[tuple[str, str]]:
         yield "Computed by", details["method"]
     if published := details.get("published"):
         write = figure(score.name).write
-        value, spread = write(published["value"]), write(published["spread"])
-        yield "As papers print it", f"{value} ± {spread}: {published['protocol']}"
+        spread = f" ± {write(published['spread'])}" if published["spread"] else ""
+        yield "As papers print it", f"{write(published['value'])}{spread}: {published['protocol']}"
     if perfect := details.get("reference"):
         yield (
             "A perfect generator",

@@ -17,6 +17,7 @@ PUBLIC = {
     "studies": "/studies/",
     "generators": "/generators/",
     "generator": "/generators/noisy-digits/",
+    "pool": "/pools/2/",
     "data sets": "/datasets/",
     "data set": "/datasets/digits/",
     "log in": "/accounts/login/",

@@ -1,0 +1,1 @@
+"""Images that fool a classifier: attacks, and defences against them."""

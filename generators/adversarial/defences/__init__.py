@@ -1,0 +1,1 @@
+"""Defences: classifiers taught or guarded against attacks, and what they are worth under them."""

@@ -1,0 +1,23 @@
+/** The page of a cycle: an image there and back, either way. */
+
+import { byId, onExample, onUpload, show, turn } from "./turning.js";
+
+let given = null;
+
+async function renew(next = given) {
+  given = next;
+  if (!given) return;
+  const back = document.querySelector("[name=back]:checked").value;
+  const said = await turn({ ...given, ...(back && { back }) });
+  if (!said) return;
+  show(said.pictures);
+  byId("pictures").hidden = false;
+}
+
+onExample((example, back) => {
+  document.querySelector(`[name=back][value="${back}"]`).checked = true;
+  renew({ example });
+});
+onUpload((image) => renew({ image }));
+for (const radio of document.querySelectorAll("[name=back]")) radio.addEventListener("change", () => renew());
+byId("examples").querySelector("button")?.click();

@@ -1,0 +1,44 @@
+/** What a page asks the server, and how it says that something went wrong. */
+
+const UNREACHABLE = "The server cannot be reached. What you see is kept: try again in a moment.";
+
+/** The server refused, or could not be reached; the message is in words for the page. */
+export class Failure extends Error {}
+
+/**
+ * POST and read the JSON that comes back.
+ * @param {string} address
+ * @param {string|FormData} body
+ * @param {{token: string, fetch?: typeof fetch}} with_ `token` is the page's CSRF token
+ * @throws {Failure}
+ */
+export async function post(address, body, { token, fetch = globalThis.fetch }) {
+  let response;
+  try {
+    response = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body });
+  } catch {
+    throw new Failure(UNREACHABLE);
+  }
+  const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
+  const said = isJson ? await response.json() : {};
+  if (response.ok) return said;
+  throw new Failure(said.error ?? `The server answered ${response.status}. Reload the page and try again.`);
+}
+
+/** Ask the server from this page; a failure is shown in the page and gives null. */
+export function asker(document) {
+  const token = document.querySelector("#play [name=csrfmiddlewaretoken]").value;
+  const wrong = document.getElementById("wrong");
+  return async (address, body) => {
+    try {
+      const said = await post(address, body, { token });
+      wrong.hidden = true;
+      return said;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      wrong.textContent = error.message;
+      wrong.hidden = false;
+      return null;
+    }
+  };
+}

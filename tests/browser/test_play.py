@@ -1,0 +1,177 @@
+"""Playing with trained generators: by mouse, key and touch, in the light and in the dark."""
+
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.live import log_in
+
+FILL = """
+import json
+from evalsite.accounts.models import User
+from evalsite.catalog.models import Dataset
+from tests.evalsite.playing import exported, trained
+about = {"of": Dataset.objects.get(slug="digits"), "owner": User.objects.get()}
+made = {task: exported(trained(task, **about)) for task in ("noise", "edges", "classes", "enlarge")}
+exported(made["classes"], network="back")
+print(json.dumps({task: each.slug for task, each in made.items()}))
+"""
+OWN_PICTURE = """async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 40, height: 60 });
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}"""
+
+
+@pytest.fixture(scope="module")
+def played(site, studies):
+    """The address of each page by its task; the networks are known ones."""
+    slugs = json.loads(site.manage("shell", "--no-imports", "-c", FILL).splitlines()[-1])
+    pages = {task: "explore" if task == "noise" else "translate" for task in slugs}
+    return {task: f"{site.url}/generators/{slug}/{pages[task]}/" for task, slug in slugs.items()}
+
+
+@pytest.fixture
+def visit(played, site, person):
+    """Opens a page; as the generators' owner, if that is asked for."""
+
+    def come(task, *, owner=False, **options):
+        page = person(**options).new_page()
+        if owner:
+            log_in(page, site)
+        page.goto(played[task])
+        return page
+
+    return come
+
+
+def assert_accessible(page):
+    for width, scheme in ((360, "dark"), (1440, "light")):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def carry_by_finger(page, carried, slot):
+    """Touch what is carried, move the finger onto the slot in small steps, and lift it."""
+    slot.evaluate("each => each.scrollIntoView({ block: 'end' })")
+    touch = page.context.new_cdp_session(page)
+    start, end = carried.bounding_box(), slot.bounding_box()
+    for step in range(11):
+        x, y = (
+            start[side] + 20 + (end[side] - start[side] + 20) * step / 10 for side in ("x", "y")
+        )
+        kind = "touchMove" if step else "touchStart"
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def section(page, slots):
+    return page.locator(f"[data-equation='{slots}'], [data-walk='{slots}']")
+
+
+def test_samples_are_carried_by_mouse_and_drawn_at_once(visit):
+    page = visit("noise")
+    samples = page.locator(".sample")
+    expect(samples).to_have_count(36)
+    for sample, slot in ((0, "a"), (5, "b"), (6, "c")):
+        samples.nth(sample).drag_to(page.locator(f"[data-slot={slot}]"))
+        expect(page.locator(f"[data-slot={slot}] .held img")).to_have_count(1)
+    assert samples.nth(6).get_attribute("aria-pressed") == "false"
+    result = section(page, "a b c").locator(".large")
+    expect(result).to_have_attribute("alt", "1")
+    drawn = result.get_attribute("src")
+    section(page, "a b c").get_by_role("slider").press("Home")
+    expect(result).to_have_attribute("src", samples.nth(0).locator("img").get_attribute("src"))
+    assert drawn != result.get_attribute("src")
+    page.locator("[data-slot=a] .held button").click()
+    expect(result).to_be_hidden()
+
+
+def test_the_keyboard_alone_reaches_everything(visit):
+    page = visit("noise", owner=True, reduced_motion="reduce")
+    first = page.locator(".sample").first
+    first.focus()
+    for key in ("w", "ArrowRight", "Enter", "ArrowRight", "Enter", "o", "ArrowLeft", "x"):
+        page.keyboard.press(key)
+    expect(page.locator("[data-slot=o] .held img")).to_have_count(2)
+    attribute = section(page, "x o w")
+    expect(attribute.locator(".large")).to_be_visible()
+    for key in ("f", "End", "t"):
+        page.keyboard.press(key)
+    walk = section(page, "f t")
+    expect(walk.locator(".strip img")).to_have_count(11)
+    expect(walk.locator("output")).to_have_text("0 %")
+    walk.get_by_role("button", name="Play").press("Enter")
+    expect(walk.locator("output")).not_to_have_text("0 %")
+    walk.get_by_role("button", name="Pause").press("Enter")
+    attribute.get_by_role("button", name="Compare").press("Enter")
+    expect(page.locator("#neighbours img")).to_have_count(6)
+    assert_accessible(page)
+
+
+def test_a_finger_chooses_puts_and_carries(visit):
+    page = visit("noise", has_touch=True, viewport={"width": 360, "height": 740})
+    page.locator(".sample").nth(1).tap()
+    page.locator("[data-slot=f] .put").tap()
+    expect(page.locator("[data-slot=f] .held img")).to_have_count(1)
+    expect(page.locator("[data-slot=t] .put")).to_be_disabled()
+    page.get_by_role("button", name="More").tap()
+    expect(page.locator("#which")).to_have_text("seed 1")
+    carry_by_finger(page, page.locator(".sample").nth(2), page.locator("[data-slot=a]"))
+    expect(page.locator("[data-slot=a] .held img")).to_have_count(1)
+    assert page.locator(".sample").nth(2).get_attribute("aria-pressed") == "false"
+
+
+def test_strokes_become_a_picture_and_can_be_taken_back(visit):
+    page = visit("edges")
+    output, canvas = page.locator("#output"), page.locator("#canvas")
+    expect(output).to_have_attribute("alt", "What the network makes of no lines")
+    empty = output.get_attribute("src")
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 150, box["y"] + 90, steps=5)
+    page.mouse.up()
+    expect(output).to_have_attribute("alt", "What the network makes of your lines")
+    expect(output).not_to_have_attribute("src", empty)
+    page.keyboard.press("Control+z")
+    expect(output).to_have_attribute("src", empty)
+    page.locator("[data-example]").nth(2).press("Enter")
+    expect(page.locator("#original")).to_be_visible()
+    expect(output).not_to_have_attribute("src", empty)
+    page.get_by_role("button", name="Clear").press("Enter")
+    expect(output).to_have_attribute("src", empty)
+    expect(page.locator("#original")).to_be_hidden()
+    assert_accessible(page)
+
+
+def test_a_cycle_goes_either_way_and_a_hostile_file_is_named(visit):
+    page = visit("classes")
+    upload = page.get_by_label("Or an image of your own")
+    upload.set_input_files({"name": "net.png", "mimeType": "image/png", "buffer": b"pickle"})
+    expect(page.locator("#wrong")).to_contain_text("net.png: is not a PNG")
+    own = bytes(page.evaluate(OWN_PICTURE))
+    upload.set_input_files({"name": "own.png", "mimeType": "image/png", "buffer": own})
+    expect(page.locator("#words")).to_contain_text("closes within 0.0")
+    expect(page.locator("#wrong")).to_be_hidden()
+    expect(page.locator("#notes")).to_contain_text("the middle square was taken")
+    page.locator("[name=back]").nth(1).check()
+    expect(page.locator("#closed")).to_be_visible()
+    assert_accessible(page)
+
+
+def test_an_enlargement_is_compared_under_a_slider_by_key(visit):
+    page = visit("enlarge")
+    expect(page.locator("#words")).to_contain_text("nearest neighbour ")
+    page.get_by_role("slider").press("Home")
+    assert "100%" in page.locator("#before").evaluate("each => each.style.clipPath")
+    plain = page.locator("#before").get_attribute("src")
+    page.get_by_label("bicubic").check()
+    expect(page.locator("#before")).not_to_have_attribute("src", plain)
+    expect(page.locator("#before-said")).to_have_text("bicubic")
+    assert_accessible(page)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -38,6 +39,9 @@ from metrics.table import table
 from pools.errors import PoolError, SourceError
 from pools.sources import open_source
 
+if TYPE_CHECKING:
+    from metrics.sharing import Sharing
+
 INTERRUPTED = 130
 FAST = ("lite0", "classifier")
 ON_CPU = (*FAST, "onnx")
@@ -56,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures; 0, or 2 if there are none or one line on stderr says what is wrong."""
     options = _parser().parse_args(arguments)
     try:
+        if options.sharing:
+            return _print_shared(options)
         measurement = _run(options)
     except (MetricError, PoolError, SourceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -101,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers", type=int, help="processes, of one thread each (default: one a core)"
     )
+    parser.add_argument(
+        "--sharing",
+        action="store_true",
+        help="judge instead what could be shared: what FAKE give away of the training images, and "
+        "what a classifier learns from them",
+    )
     parser.add_argument("--pictures", metavar="FILE.png", type=Path, help="draw nearest neighbours")
     parser.add_argument(
         "--cache", metavar="DIR", type=Path, help="keep features, and take those that are kept"
@@ -133,6 +145,34 @@ def _run(options: argparse.Namespace) -> Measurement:
     return measurement
 
 
+def _print_shared(options: argparse.Namespace) -> int:
+    """Print what could be shared, and return 0."""
+    from metrics.sharing import text  # heavy: it trains
+
+    shared = _shared(options)
+    plain = options.json and json.dumps(shared.as_dict(), indent=2, ensure_ascii=False)
+    print(plain or text(shared))
+    return 0
+
+
+def _shared(options: argparse.Namespace) -> Sharing:
+    from metrics.sharing import NEEDED, share
+
+    _require_sense(options)
+    if options.metrics or options.pictures or options.save_statistics:
+        raise MetricError("--sharing goes without --metrics, --pictures and --save-statistics")
+    given = _given(options)
+    if sum(isinstance(each, SourcePool) for each in given) < 3:
+        raise MetricError(NEEDED)
+    sets = _features(options, given, catalog.create(options.extractor))
+    with tqdm(bar_format="{desc}", file=sys.stderr, leave=False) as bar:
+        return share(
+            sets,
+            seed=options.seed,
+            telling=lambda done, words: bar.set_description(f"{words}, {done:.0%}"),
+        )
+
+
 def _require_sense(options: argparse.Namespace) -> None:
     """Refuse what can be refused before any work."""
     wanted(options.metrics)
@@ -160,6 +200,7 @@ def _given(options: argparse.Namespace) -> Opened:
     train = held_out = None
     if options.train:
         train = _images(options.train, "train", NAMES[2])
+        train = train.numbered_as(real) if isinstance(real, SourcePool) else train
     elif isinstance(real, SourcePool) and _is_divided(options.real, OTHER[options.split]):
         other = _images(
             options.real, OTHER[options.split], NAMES[2 if options.split == "test" else 3]

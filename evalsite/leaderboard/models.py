@@ -163,6 +163,25 @@ class Measurement(Job):
         return float(own["images_done"] / max(seconds, 0.001))
 
 
+class SharingReport(Job):
+    """What a pool gives away of the images that its generator learned from, and how useful it is."""
+
+    task: ClassVar[str] = "share"
+
+    pool = models.OneToOneField(Pool, models.CASCADE, related_name="sharing")
+    content = models.JSONField(
+        default=dict, help_text="all of metrics.sharing; empty until it is written"
+    )
+
+    def __str__(self) -> str:
+        return f"what could be shared of {self.pool}"
+
+    @property
+    def is_later(self) -> bool:
+        """It takes a minute, and nobody's study waits for it."""
+        return True
+
+
 class ScoreQuerySet(models.QuerySet["Score"]):
     def of_board(self, dataset: Dataset, protocol: str, condition: str = "") -> Self:
         """Human scores over all studies of a data set, protocol and condition."""

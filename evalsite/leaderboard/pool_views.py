@@ -1,26 +1,37 @@
 """Pages about generators and what metrics say of their images."""
 
 from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode
 
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
 from evalsite.accounts.rights import may_change
-from evalsite.catalog.curves import loss_curves
 from evalsite.catalog.forms import PoolForm
-from evalsite.catalog.models import Generator, Pool
+from evalsite.catalog.models import Generator, Pool, TrainingRun
+from evalsite.catalog.services import Refused, put_to_people
+from evalsite.catalog.training import history, sheets_of, verdicts
+from evalsite.catalog.views import own_generator
 from evalsite.jobs import Job
 from evalsite.leaderboard import pictures
 from evalsite.leaderboard.columns import headline
 from evalsite.leaderboard.measured import duplicates, measurements_of, memorisation, sections
+from evalsite.leaderboard.measuring import request_measurements
 from evalsite.leaderboard.models import Score
 from evalsite.leaderboard.quality import qualities
 from evalsite.leaderboard.stamps import is_same, nothing_new, stamp_of_generator, stamp_of_pool
+from evalsite.leaderboard.training_curves import training_curves
 from pools import stimulus
 
 PARTS = ("scores", "measurements")
+STRIP = 6
+"""Moments of a training that stand side by side."""
 
 
 @require_safe
@@ -36,9 +47,7 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "generator": found,
         "run": run,
-        "sheet": run.sheets.last() if run else None,
-        "curves": loss_curves(run) if run else None,
-        "qualities": qualities(found) if run else [],
+        **(_training(run) if run else {}),
         "pools": [(pool, _headline(pool)) for pool in pools],
         "may_change": may_change(request, found),
         "pool_form": PoolForm(),
@@ -46,6 +55,43 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
         "is_live": _is_live(pools, at_work),
     }
     return render(request, "catalog/generator.html", context)
+
+
+def _training(run: TrainingRun) -> dict[str, Any]:
+    """How the training of a generator goes."""
+    moments = history(run)
+    return {
+        "verdicts": verdicts(run, moments),
+        "is_judged": bool(moments),
+        "curves": training_curves(moments, run.images_total),
+        "sheets": sheets_of(run),
+        "strip": sheets_of(run, most=STRIP),
+        "qualities": qualities(run.generator),
+        "checkpoints": _checkpoints(run.generator),
+    }
+
+
+def _checkpoints(generator: Generator) -> list[Pool]:
+    drawn = Pool.jobs.of_checkpoints().ready().filter(generator=generator)
+    return list(drawn.select_related("put_to_people").order_by("images_seen"))
+
+
+@login_required
+@require_POST
+def ladder(request: HttpRequest, slug: str) -> HttpResponse:
+    """Make generators of the chosen checkpoints, and a study of them."""
+    found = own_generator(request, slug)
+    chosen = set(request.POST.getlist("pool"))
+    pools = [pool for pool in _checkpoints(found) if str(pool.pk) in chosen]
+    try:
+        rungs = put_to_people(get_object_or_404(TrainingRun, generator=found), pools)
+    except Refused as error:
+        messages.error(request, f"{error}.")
+        return redirect(found)
+    for rung in rungs:
+        request_measurements(rung)
+    query = urlencode([("pool", rung.pk) for rung in rungs])
+    return redirect(f"{reverse('launch')}?{query}")
 
 
 def _headline(pool: Pool) -> list[Score]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from celery import Celery, chord
+from celery import Celery, chord, group
 from celery.backends.redis import RedisBackend
 from django.db import transaction
 from kombu.exceptions import OperationalError
@@ -42,6 +42,12 @@ def enqueue(task: str, pk: int, *, later: bool = False) -> None:
     """
     signature = _signature(task, pk, later=later)
     _send(lambda: signature.apply_async(retry=False, countdown=DELAY_S.get(task)), signature)
+
+
+def enqueue_group(task: str, pks: Sequence[int], *, later: bool = False) -> None:
+    """Send the keys of rows, at least one, to workers at once."""
+    parts = group([_signature(task, each, later=later) for each in pks], app=app)
+    _send(lambda: parts.apply_async(retry=False), parts)
 
 
 def enqueue_chord(

@@ -19,6 +19,8 @@ task_routes = {
     "workers.tasks.sample": {"queue": "gpu"},
     "workers.tasks.extract": {"queue": "gpu"},
     "workers.tasks.measure": {"queue": "gpu"},
+    "workers.tasks.export": {"queue": "gpu"},
+    "workers.tasks.share": {"queue": "gpu"},
 }
 worker_prefetch_multiplier = 1
 worker_hijack_root_logger = False

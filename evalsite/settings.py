@@ -37,6 +37,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 INSTALLED_APPS = [
     "evalsite",
     "evalsite.home",
+    "evalsite.play",
     "evalsite.leaderboard",
     "evalsite.studies",
     "evalsite.catalog",

@@ -1,6 +1,7 @@
-"""The four commands: what each is asked, and what it prints."""
+"""The commands: what each is asked, and what it prints."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,16 +10,21 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from generators.animation import MOMENTS, animate, read_sheets, strip
 from generators.checkpoint import CheckpointError
 from generators.config import Config, ConfigError, available_configs, load_config, parse_override
+from generators.data import Images
+from generators.distributed import processes
+from generators.health import Verdict
 from generators.onnx_export import export
 from generators.onnx_sampling import inspect_onnx, sample_onnx
 from generators.outputs import OutputError, save_images
 from generators.run_folder import RunFolder, RunFolderError
-from generators.sampling import load_generator, sample
+from generators.sampling import TrainedGenerator, load_generator, sample
 from generators.training import Progress, Trainer, TrainingDiverged
+from generators.translating import check_direction, originals, translates, translations
 from pools.errors import PoolError, SourceError
-from pools.sources import load
+from pools.sources import ImageSet, load
 from sandbox.errors import SandboxError
 from sandbox.tiers import insecure_allowed
 
@@ -49,7 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m generators", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train a config on images"))
+    _add_health(commands.add_parser("health", help="say how a training went, and why"))
+    _add_animate(commands.add_parser("animate", help="show the samples through a training"))
     _add_sample(commands.add_parser("sample", help="make a pool of images"))
+    _add_translate(commands.add_parser("translate", help="make images of images"))
     export_command = commands.add_parser("export", help="write a generator as an ONNX network")
     export_command.add_argument("generator", type=Path, metavar="GENERATOR.safetensors")
     export_command.add_argument("--out", type=Path, required=True, metavar="MODEL.onnx")
@@ -81,15 +90,65 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_train)
 
 
+def _add_health(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what train wrote into")
+    parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
+    parser.set_defaults(run=_health)
+
+
+def _add_animate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what train wrote into")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.webp|FILE.png",
+        help="an animation, or a strip of moments",
+    )
+    parser.add_argument("--moments", type=int, default=MOMENTS, metavar="K", help="in a strip")
+    parser.set_defaults(run=_animate)
+
+
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("generator", type=Path, metavar="GENERATOR.safetensors|MODEL.onnx")
-    parser.add_argument("--count", type=int, required=True, metavar="N")
+    parser.add_argument(
+        "--count", type=int, metavar="N", help="may be left out with --inputs: all of them"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S")
+    parser.add_argument(
+        "--inputs",
+        metavar="SOURCE",
+        help="the images that a generator which translates images is to make others of",
+    )
+    _add_split(parser)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="POOL.zarr|FILE.npz|FOLDER", help="must be new"
     )
+    parser.add_argument(
+        "--truncation",
+        type=float,
+        metavar="T",
+        help="redraw each component of the noise until it is within ±T: less variety, surer images",
+    )
     parser.add_argument("--classes", type=int, help="of an ONNX network that does not name them")
     parser.set_defaults(run=_sample)
+
+
+def _add_translate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("generator", type=Path, metavar="GENERATOR.safetensors")
+    parser.add_argument("inputs", metavar="SOURCE", help="the images, as its data set has them")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER|FILE.npz|POOL.zarr", help="must be new"
+    )
+    parser.add_argument("--back", action="store_true", help="the other way, which a CycleGAN knows")
+    _add_split(parser)
+    parser.set_defaults(run=_translate)
+
+
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--split", choices=("train", "test"), default="train", help="of a SOURCE that has both"
+    )
 
 
 def _config(options: argparse.Namespace) -> Config:
@@ -103,26 +162,123 @@ def _train(options: argparse.Namespace) -> None:
     config = _config(options)
     data = load(options.data, resolution_px=options.resolution)
     folder = RunFolder(options.out)
-    trainer = folder.start(config, data, resume=options.resume)
+    with processes() as share:
+        trainer = folder.start(config, data, resume=options.resume, share=share)
+        if share.first:
+            _train_and_tell(folder, trainer)
+        else:
+            trainer.advance()
+
+
+def _train_and_tell(folder: RunFolder, trainer: Trainer) -> None:
     with _training_bar(trainer) as show:
-        folder.train(trainer, on_progress=show)
+        verdicts = folder.train(trainer, on_progress=show, on_verdict=_announce)
+    print(_named(verdicts), file=sys.stderr)
     print(folder.generator_path)
 
 
+def _announce(verdict: Verdict) -> None:
+    """Above the bar."""
+    tqdm.write(_in_words(verdict), file=sys.stderr)
+
+
+def _in_words(verdict: Verdict) -> str:
+    return f"{verdict.name} since {verdict.since_images:,} images: {verdict.evidence}"
+
+
+def _named(verdicts: Sequence[Verdict]) -> str:
+    return ", ".join(verdict.name for verdict in verdicts) or "healthy"
+
+
+def _health(options: argparse.Namespace) -> None:
+    verdicts = RunFolder(options.folder).verdicts()
+    if options.json:
+        print(json.dumps([verdict.as_dict() for verdict in verdicts], indent=2))
+    else:
+        print("\n".join(map(_in_words, verdicts)) or "healthy")
+
+
+def _animate(options: argparse.Namespace) -> None:
+    if options.out.suffix not in (".webp", ".png"):
+        raise ValueError(f"--out must end in .webp or .png, got {str(options.out)!r}")
+    sheets = read_sheets(RunFolder(options.folder).samples_folder)
+    moving = options.out.suffix == ".webp"
+    options.out.write_bytes(animate(sheets) if moving else strip(sheets, moments=options.moments))
+    print(options.out)
+
+
 def _sample(options: argparse.Namespace) -> None:
-    if options.count < 1:
+    if options.count is not None and options.count < 1:
         raise ValueError(f"--count must be at least 1, got {options.count}")
-    if options.generator.suffix == ".onnx":
-        _sample_onnx(options)
+    generator = None if options.generator.suffix == ".onnx" else load_generator(options.generator)
+    if generator and translates(generator):
+        _sample_of_images(options, generator)
         return
-    generator = load_generator(options.generator)
+    if options.inputs is not None:
+        raise ValueError("--inputs is for a generator that translates images: this one needs none")
+    if options.count is None:
+        raise ValueError("--count N is missing: how many images to make")
+    if generator:
+        _sample_of_noise(options, generator)
+    else:
+        _sample_onnx(options)
+
+
+def _sample_of_noise(options: argparse.Namespace, generator: TrainedGenerator) -> None:
     shape = (generator.shape.resolution_px, generator.shape.channels, generator.shape.class_count)
     with _bar(options.count) as bar:
-        batches = sample(options.generator, options.count, seed=options.seed, progress=bar)
+        batches = sample(
+            generator,
+            options.count,
+            seed=options.seed,
+            truncation=options.truncation,
+            progress=bar,
+        )
         save_images(options.out, batches, options.count, *shape)
 
 
+def _sample_of_images(options: argparse.Namespace, generator: TrainedGenerator) -> None:
+    title = generator.config.title
+    if options.inputs is None:
+        raise ValueError(f"{title!r} makes images of images: say which with --inputs SOURCE")
+    if options.truncation is not None:
+        raise ValueError(f"--truncation is for noise, but {title!r} makes images of images")
+    data = _fitting(options, generator)
+    task = generator.config.translation
+    given = originals(task, data.images, data.labels, options.count, seed=options.seed)
+    _save_translations(options, generator, given.images)
+
+
+def _translate(options: argparse.Namespace) -> None:
+    generator = load_generator(options.generator)
+    check_direction(generator, back=options.back)
+    images = _fitting(options, generator).images
+    _save_translations(options, generator, images, back=options.back)
+
+
+def _fitting(options: argparse.Namespace, generator: TrainedGenerator) -> ImageSet:
+    """The inputs asked for, in the size and with the channels of the generator's images."""
+    shape = generator.shape
+    size = {"resolution_px": shape.resolution_px, "channels": shape.channels}
+    return load(options.inputs, split=options.split, **size)
+
+
+def _save_translations(
+    options: argparse.Namespace,
+    generator: TrainedGenerator,
+    images: Images,
+    *,
+    back: bool = False,
+) -> None:
+    shape = generator.shape
+    with _bar(len(images)) as bar:
+        batches = translations(generator, images, back=back, progress=bar)
+        save_images(options.out, batches, len(images), shape.resolution_px, shape.channels, 0)
+
+
 def _sample_onnx(options: argparse.Namespace) -> None:
+    if options.truncation is not None:
+        raise ValueError("--truncation is for a GENERATOR.safetensors, not for an ONNX network")
     insecure = insecure_allowed()
     found = inspect_onnx(options.generator, class_count=options.classes, allow_insecure=insecure)
     with _bar(options.count) as bar:

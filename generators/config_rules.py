@@ -27,7 +27,17 @@ DISCRIMINATORS_OF = {
     "cyclegan": ("patch",),
     "srgan": ("patch",),
 }
-MIXING_NORMS = ("batch", "virtual")
+SIMPLE_LOSSES = ("minimax", "non-saturating", "least-squares", "wasserstein", "hinge")
+LOSSES_OF = {
+    "gan": (*SIMPLE_LOSSES, "relativistic", "began"),
+    "vae": ("least-squares",),
+    "bigan": ("minimax", "non-saturating", "wasserstein", "hinge"),
+    "stackgan": (*SIMPLE_LOSSES, "relativistic"),
+    "pix2pix": SIMPLE_LOSSES,
+    "cyclegan": SIMPLE_LOSSES,
+    "srgan": SIMPLE_LOSSES,
+}
+GANS = ("gan", "bigan", "stackgan")
 LOSSES_WITH_LABELS = ("minimax", "non-saturating", "least-squares")
 
 
@@ -67,19 +77,16 @@ def _model_and_task(config: "Config") -> None:
 def _penalty_and_norm(config: "Config") -> None:
     if config.penalty.name == "none":
         return
-    norm = config.discriminator.normalisation
-    if norm in MIXING_NORMS:
+    if config.discriminator.normalisation == "batch":
         raise ConfigError(
             f"penalty.name {config.penalty.name!r} takes the gradient of each image alone, but "
-            f"discriminator.normalisation {norm!r} mixes the images: choose layer, group or none"
+            "discriminator.normalisation 'batch' mixes the images: choose layer, group or none"
         )
     if config.discriminator.minibatch_kernels:
         raise ConfigError(
             f"penalty.name {config.penalty.name!r} takes the gradient of each image alone, but "
             "discriminator.minibatch_kernels compares the images: set it to 0"
         )
-    if config.model == "vae":
-        raise ConfigError("penalty.name must be 'none' for model 'vae': it has no discriminator")
 
 
 def _wasserstein_is_bounded(config: "Config") -> None:
@@ -102,16 +109,47 @@ def _began_and_autoencoder(config: "Config") -> None:
         )
 
 
-def _began_is_unconditional(config: "Config") -> None:
-    if config.loss == "began" and config.conditional:
+def _began_judges_by_reconstruction(config: "Config") -> None:
+    if config.loss != "began":
+        return
+    if config.conditional:
         raise ConfigError("loss 'began' judges images alone: set conditional to false")
-
-
-def _losses_of_translations(config: "Config") -> None:
-    if config.model != "gan" and config.loss in ("began", "relativistic"):
+    if config.discriminator.minibatch_kernels:
         raise ConfigError(
-            f"loss {config.loss!r} does not fit model {config.model!r}: "
-            "choose non-saturating, least-squares or hinge"
+            "loss 'began' has no features to compare: set discriminator.minibatch_kernels to 0"
+        )
+    if config.penalty.name != "none":
+        raise ConfigError("loss 'began' keeps its own balance: set penalty.name to 'none'")
+
+
+def _vae_has_no_discriminator(config: "Config") -> None:
+    if config.model != "vae":
+        return
+    wanted = {
+        "penalty.name": (config.penalty.name, "none"),
+        "tricks.label_smoothing": (config.tricks.label_smoothing, 0.0),
+        "discriminator.learning_rate": (
+            config.discriminator.learning_rate,
+            config.generator.learning_rate,
+        ),
+        "discriminator.steps": (config.discriminator.steps, 1),
+        "discriminator.spectral": (config.discriminator.spectral, False),
+        "discriminator.clip": (config.discriminator.clip, 0.0),
+        "discriminator.minibatch_kernels": (config.discriminator.minibatch_kernels, 0),
+    }
+    for key, (found, only) in wanted.items():
+        if found != only:
+            raise ConfigError(
+                f"{key} must be {only!r} for model 'vae', which has an encoder and one rate in "
+                f"place of a discriminator, got {found!r}"
+            )
+
+
+def _model_and_loss(config: "Config") -> None:
+    choices = LOSSES_OF[config.model]
+    if config.loss not in choices:
+        raise ConfigError(
+            f"loss {config.loss!r} does not fit model {config.model!r}: choose {', '.join(choices)}"
         )
 
 
@@ -124,19 +162,45 @@ def _smoothing_and_loss(config: "Config") -> None:
 
 
 def _gates(config: "Config") -> None:
-    if config.tricks.gated and (config.model != "gan" or config.loss not in LOSSES_WITH_LABELS):
+    if not config.tricks.gated:
+        return
+    if config.model != "gan" or config.loss not in LOSSES_WITH_LABELS:
         raise ConfigError(
             f"the gates of tricks compare losses with labels: model must be 'gan' and loss one of "
             f"{', '.join(LOSSES_WITH_LABELS)}, got {config.model!r} and {config.loss!r}"
+        )
+    if config.tricks.gate_generator and config.loss == "minimax":
+        raise ConfigError(
+            "tricks.gate_generator is never passed with loss 'minimax', whose generator's loss is "
+            "below 0: choose loss 'non-saturating' or set it to 0"
         )
 
 
 def _tricks_of_gans(config: "Config") -> None:
     tricks = config.tricks
-    if config.model != "gan" and (tricks.instance_noise or tricks.augmentation != "none"):
+    if config.model not in GANS and (tricks.instance_noise or tricks.augmentation != "none"):
         raise ConfigError(
-            f"tricks.instance_noise and tricks.augmentation are for model 'gan', got "
-            f"{config.model!r}"
+            f"tricks.instance_noise and tricks.augmentation are for models {', '.join(GANS)}, "
+            f"got {config.model!r}"
+        )
+
+
+def _codes_and_penalty(config: "Config") -> None:
+    if config.model == "bigan" and config.penalty.name not in ("none", "r1"):
+        raise ConfigError(
+            f"penalty.name {config.penalty.name!r} needs points between pairs of image and code, "
+            "which model 'bigan' has not: choose none or r1"
+        )
+
+
+def _cycle_is_bounded_by_norms(config: "Config") -> None:
+    if config.model != "cyclegan":
+        return
+    if config.penalty.name != "none" or config.discriminator.clip:
+        raise ConfigError(
+            "penalty.name must be 'none' and discriminator.clip 0 for model 'cyclegan', got "
+            f"{config.penalty.name!r} and {config.discriminator.clip}: set discriminator.spectral "
+            "to bound its discriminators"
         )
 
 
@@ -145,6 +209,11 @@ def _virtual_norm(config: "Config") -> None:
     if "virtual" in norms and config.model != "gan":
         raise ConfigError(
             f"normalisation 'virtual' is for model 'gan', got {config.model!r}: choose another norm"
+        )
+    if norms[1] == "virtual" and config.discriminator.minibatch_kernels:
+        raise ConfigError(
+            "discriminator.minibatch_kernels would compare images with the reference batch of "
+            "discriminator.normalisation 'virtual': set it to 0 or choose another norm"
         )
 
 
@@ -163,14 +232,17 @@ def _conditional_stack(config: "Config") -> None:
 RULES: tuple[Callable[["Config"], None], ...] = (
     _model_and_architectures,
     _model_and_task,
+    _model_and_loss,
+    _vae_has_no_discriminator,
     _penalty_and_norm,
     _wasserstein_is_bounded,
     _began_and_autoencoder,
-    _began_is_unconditional,
-    _losses_of_translations,
+    _began_judges_by_reconstruction,
     _smoothing_and_loss,
     _gates,
     _tricks_of_gans,
+    _codes_and_penalty,
+    _cycle_is_bounded_by_norms,
     _virtual_norm,
     _lecture_widths,
     _conditional_stack,

@@ -17,6 +17,11 @@ class Share:
     rank: int = 0
     world: int = 1
 
+    @property
+    def first(self) -> bool:
+        """Whether it is this process that reports and writes."""
+        return self.rank == 0
+
     def of(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
         """This process's rows; every process draws the whole batch, so that all agree on it."""
         size = len(rows) // self.world

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 Parts = tuple[Tensor, Tensor]
+BALANCE_RATE = 0.001
 
 
 def cross_entropy(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Parts:
@@ -111,6 +112,67 @@ def relativistic_generator(real: Tensor | None, fake: Tensor) -> Tensor:
     """
     assert real is not None  # noqa: S101  # `sees_real` promises it
     return sum(relativistic(fake, real), torch.zeros_like(fake[0]))
+
+
+def began(real: Tensor, fake: Tensor, balance: Tensor) -> Parts:
+    """E L(x) and −k E L(G(z)), Berthelot, Schumm, Metz 2017, section 3.4.
+
+    L is the error of an autoencoder's reconstruction (N,), `balance` is k in [0, 1].
+
+    >>> began(torch.tensor([3.0]), torch.tensor([1.0]), torch.tensor(0.5))
+    (tensor(3.), tensor(-0.5000))
+    """
+    return real.mean(), -balance * fake.mean()
+
+
+def began_generator(real: Tensor | None, fake: Tensor) -> Tensor:
+    """E L(G(z)), Berthelot, Schumm, Metz 2017, section 3.4.
+
+    >>> began_generator(None, torch.tensor([1.0, 2.0]))
+    tensor(1.5000)
+    """
+    return fake.mean()
+
+
+def began_balance(balance: Tensor, real: Tensor, fake: Tensor, diversity: float) -> Tensor:
+    """k + λ (γ E L(x) − E L(G(z))) within [0, 1], λ = 0.001, Berthelot, Schumm, Metz 2017, section 3.4.
+
+    `real` and `fake` are the mean errors, `diversity` is γ.
+
+    >>> began_balance(torch.tensor(0.5), torch.tensor(8.0), torch.tensor(2.0), 0.5)
+    tensor(0.5020)
+    """
+    return (balance + BALANCE_RATE * (diversity * real - fake)).clamp(0, 1)
+
+
+def began_convergence(real: Tensor, fake: Tensor, diversity: float) -> Tensor:
+    """E L(x) + |γ E L(x) − E L(G(z))|, Berthelot, Schumm, Metz 2017, section 3.4.1.
+
+    >>> began_convergence(torch.tensor(8.0), torch.tensor(2.0), 0.5)
+    tensor(10.)
+    """
+    return real + (diversity * real - fake).abs()
+
+
+def reconstruction(images: Tensor, again: Tensor) -> Tensor:
+    """‖x − x̂‖² of images (N, …) and what is drawn for their codes: (N,).
+
+    It is −log p(x | z) but for a constant where p is normal around x̂ with a variance of ½ (Kingma,
+    Welling 2014, appendix C.2).
+
+    >>> reconstruction(torch.tensor([[1.0, -1.0]]), torch.tensor([[0.0, 1.0]]))
+    tensor([5.])
+    """
+    return (images - again).square().flatten(1).sum(1)
+
+
+def code_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(μ, σ²) ‖ N(0, 1)) of codes (N, z), summed over z: (N,); Kingma, Welling 2014, appendix B.
+
+    >>> code_divergence(torch.tensor([[2.0, 0.0]]), torch.zeros(1, 2))
+    tensor([2.])
+    """
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sandbox.network import Input, fed, metadata, read_model
 LARGEST_Z = 65_536
 LARGEST_CLASS_COUNT = 10_000
 CLASS_COUNT_KEY = "class_count"
+KIND_KEY, NOISE = "kind", "noise"
 FLOATS: dict[int, str] = {
     onnx.TensorProto.FLOAT: "float32",
     onnx.TensorProto.FLOAT16: "float16",
@@ -32,6 +33,8 @@ class Network:
 def read_network(data: bytes) -> Network:
     """Checks the file without running it; ModelRefusedError says what was got, wanted and to do."""
     model = read_model(data)
+    if (kind := metadata(model).get(KIND_KEY, NOISE)) != NOISE:
+        raise ModelRefusedError(f"the network makes its images of another {kind!r}; {WANTED}")
     noise, label = _inputs(model.graph)
     if len(model.graph.output) != 1:
         raise ModelRefusedError(

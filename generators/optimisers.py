@@ -6,13 +6,21 @@ import torch
 from torch import Tensor, nn
 
 from generators.config import Config
+from generators.distributed import average
+from generators.feed import Share
 
 
 class Optimisers:
     """One fused Adam a team, with moments that exist from the start so that a resumed run fills them."""
 
-    def __init__(self, teams: Mapping[str, tuple[Sequence[nn.Module], float]], config: Config):
+    def __init__(
+        self,
+        teams: Mapping[str, tuple[Sequence[nn.Module], float]],
+        config: Config,
+        share: Share | None = None,
+    ) -> None:
         """`teams` maps a name to its networks and their learning rate."""
+        self._share = share or Share()
         self._decay_from = config.adam.decay_from
         betas = (config.adam.beta1, config.adam.beta2)
         self._rates = {name: rate for name, (_, rate) in teams.items()}
@@ -25,12 +33,16 @@ class Optimisers:
             adam.param_groups[0]["lr"] = self._rates[name] * factor
 
     def descend(self, team: str, objective: Tensor) -> Tensor:
-        """One step of a team down the gradient of a scalar; returns the gradient's norm."""
+        """One step of a team down the gradient of a scalar, or of its mean over the processes.
+
+        Returns the gradient's norm.
+        """
         adam = self._adams[team]
         parameters = adam.param_groups[0]["params"]
         adam.zero_grad(set_to_none=True)
         objective.backward(inputs=parameters)  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in parameters if p.grad is not None]
+        average(gradients, self._share)
         adam.step()
         norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
         return norm

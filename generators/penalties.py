@@ -40,7 +40,7 @@ def unit_slope(points: Tensor, logits: Tensor) -> Tensor:
 
 def between(real: Tensor, fake: Tensor, feed: Feed) -> Tensor:
     """Points on the lines from real to fake images, at uniform places (Gulrajani et al. 2017)."""
-    return torch.lerp(real, fake, feed.uniform(1, 1, 1)).requires_grad_()
+    return torch.lerp(real, fake.to(real.dtype), feed.uniform(1, 1, 1)).requires_grad_()
 
 
 def around(real: Tensor, feed: Feed) -> Tensor:

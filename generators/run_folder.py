@@ -1,11 +1,15 @@
 """A training run on disk: checkpoint, generator, log and sample sheets, safe against being killed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from generators.config import Config
-from generators.training import Progress, Trainer
+from generators.feed import Share
+from generators.health import Moment, Verdict, diagnose
+from generators.tensorboard_log import TensorBoardLog
+from generators.training import Progress, Trainer, TrainingDiverged
 from pools.sources import ImageSet
 from pools.stimulus import encode_grid
 
@@ -17,7 +21,7 @@ class RunFolderError(ValueError):
 
 
 class RunFolder:
-    """`run.safetensors`, `generator.safetensors`, `log.jsonl` and `samples/` under one folder.
+    """`run.safetensors`, `generator.safetensors`, `log.jsonl`, `health.json`, `samples/`, `tensorboard/`.
 
     The run is checkpointed every ten seconds, so a run that was killed loses no more than that.
     """
@@ -27,10 +31,15 @@ class RunFolder:
         self.checkpoint_path = folder / "run.safetensors"
         self.generator_path = folder / "generator.safetensors"
         self.log_path = folder / "log.jsonl"
+        self.health_path = folder / "health.json"
         self.samples_folder = folder / "samples"
+        self.tensorboard_folder = folder / "tensorboard"
+        self._history: list[Moment] = []
 
-    def start(self, config: Config, data: ImageSet, *, resume: bool) -> Trainer:
-        """A new run, or with `resume` the one left here, if any.
+    def start(
+        self, config: Config, data: ImageSet, *, resume: bool, share: Share | None = None
+    ) -> Trainer:
+        """A new run, or with `resume` the one left here, if any; one of its processes, by `share`.
 
         Raises RunFolderError where a run would be overwritten, CheckpointError where the one here
         is damaged or of another config or data.
@@ -40,45 +49,92 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.folder} holds a run: go on with --resume, or choose another folder"
             )
-        self.samples_folder.mkdir(parents=True, exist_ok=True)
         if found:
-            trainer = Trainer.resume(self.checkpoint_path, data.images, data.labels, config=config)
+            trainer = Trainer.resume(
+                self.checkpoint_path, data.images, data.labels, config=config, share=share
+            )
         else:
-            trainer = Trainer(config, data.images, data.labels, _class_count(data))
-        self._forget_after(trainer.images_seen)
+            trainer = Trainer(config, data.images, data.labels, _class_count(data), share=share)
+        if trainer.share.first:
+            self.samples_folder.mkdir(parents=True, exist_ok=True)
+            self._forget_after(trainer.images_seen)
         return trainer
 
-    def train(self, trainer: Trainer, on_progress: Callable[[Progress], None]) -> None:
-        """Spends what is left of the budget; interrupted, it saves what it has."""
+    def train(
+        self,
+        trainer: Trainer,
+        on_progress: Callable[[Progress], None],
+        on_verdict: Callable[[Verdict], None],
+    ) -> list[Verdict]:
+        """Spends what is left of the budget; interrupted, it saves what it has.
+
+        Returns the verdicts on the run's health; `on_verdict` is told of each when it first
+        appears. Raises TrainingDiverged, which the log then ends with.
+        """
+        told: set[str] = set()
 
         def record(progress: Progress) -> None:
             self._record(progress)
+            board.write(progress.images_seen, progress.values, progress.grid)
+            for verdict in self._judge(trainer):
+                if verdict.name not in told:
+                    told.add(verdict.name)
+                    on_verdict(verdict)
             on_progress(progress)
 
-        try:
-            while not trainer.done:
-                trainer.advance(seconds=CHECKPOINT_EVERY_S, on_progress=record)
+        with TensorBoardLog(self.tensorboard_folder, trainer.images_seen) as board:
+            try:
+                while not trainer.done:
+                    trainer.advance(seconds=CHECKPOINT_EVERY_S, on_progress=record)
+                    self._save(trainer)
+            except TrainingDiverged as error:
+                self._log(trainer.images_seen, trainer.images_total, {"error": str(error)})
+                self._judge(trainer)
+                raise
+            except KeyboardInterrupt:
                 self._save(trainer)
-        except KeyboardInterrupt:
-            self._save(trainer)
-            raise
+                raise
+        return self._judge(trainer)
+
+    def verdicts(self) -> list[Verdict]:
+        """What `train` last wrote of the run's health, empty if it is healthy.
+
+        Raises RunFolderError if nothing was written here.
+        """
+        try:
+            found = json.loads(self.health_path.read_text(encoding="utf-8"))
+            return [Verdict(**verdict) for verdict in found["verdicts"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{self.folder} holds no training: {error}") from error
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_generator(self.generator_path)
         trainer.save(self.checkpoint_path)
 
     def _record(self, progress: Progress) -> None:
-        line = {
-            "images_seen": progress.images_seen,
-            "images_total": progress.images_total,
-            **progress.values,
-            "seconds": round(progress.seconds, 3),
-        }
-        with self.log_path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        values = {**progress.values, "seconds": round(progress.seconds, 3)}
+        self._log(progress.images_seen, progress.images_total, values)
         if progress.grid is not None:
             sheet = self.samples_folder / f"{progress.images_seen:012}.png"
             sheet.write_bytes(encode_grid(progress.grid[None], 1))
+
+    def _log(self, images_seen: int, images_total: int, values: Mapping[str, Any]) -> None:
+        line = {"images_seen": images_seen, "images_total": images_total, **values}
+        self._history.append(Moment.of(line))
+        with self.log_path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def _judge(self, trainer: Trainer) -> list[Verdict]:
+        """Writes the verdicts on the run so far, in one step."""
+        found = diagnose(self._history, trainer.config)
+        about = {
+            "images_seen": trainer.images_seen,
+            "verdicts": [verdict.as_dict() for verdict in found],
+        }
+        unfinished = self.health_path.with_name(".health.json")
+        unfinished.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(self.health_path)
+        return found
 
     def _forget_after(self, images_seen: int) -> None:
         """Drops what was logged after the checkpoint: it will be trained, and logged, again."""
@@ -87,6 +143,7 @@ class RunFolder:
         lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if _complete(line, images_seen)]
         self.log_path.write_text("".join(kept), encoding="utf-8")
+        self._history = [Moment.of(json.loads(line)) for line in kept]
 
 
 def _complete(line: str, images_seen: int) -> bool:

@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,26 @@ from generators import checkpoint
 from generators.checkpoint import CheckpointError
 from generators.config import Config, ConfigError
 from generators.data import Images
-from generators.networks import ImageShape, ShapeError, build_generator
+from generators.models import kept
+from generators.networks import ImageShape, ShapeError
 from generators.networks.layers import release_spectrally
-from generators.noise import BLOCK_IMAGES, balanced_labels, noise
+from generators.noise import BLOCK_IMAGES, balanced_labels, check_truncation, noise
 
 KIND = "generator"
 
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """A network ready to sample, with its config and the shape of its images."""
+    """A network ready to sample, with its config and the shape of its images.
+
+    `others` are the networks that were trained beside it, by name: an `encoder`, …
+    """
 
     network: nn.Module
     config: Config
     shape: ImageShape
     images_seen: int
+    others: dict[str, nn.Module] = field(default_factory=dict)
 
     @property
     def has_classes(self) -> bool:
@@ -68,10 +74,12 @@ def load_generator(path: str | Path, *, device: torch.device | None = None) -> T
     """Reads a generator file; CheckpointError if it is damaged, foreign or does not fit itself."""
     tensors, about = checkpoint.read(path, KIND)
     config, shape = described(about, path)
-    network = build_generator(config, shape, for_sampling=True)
-    checkpoint.fill(network, checkpoint.under("generator", tensors) or tensors, path)
-    network = to_device(network, device or default_device())
-    return TrainedGenerator(network.eval(), config, shape, about["images_seen"])
+    networks = kept(config, shape)
+    for name, network in networks.items():
+        checkpoint.fill(network, checkpoint.under(name, tensors) or tensors, path)
+        to_device(network, device or default_device()).eval()
+    main = networks.pop("generator")
+    return TrainedGenerator(main, config, shape, about["images_seen"], networks)
 
 
 @torch.inference_mode()
@@ -101,35 +109,40 @@ def sample(
     seed: int,
     batch: int = 256,
     start: int = 0,
+    truncation: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Images]:
     """Images `start` to `start + count` of the pool of `seed`, as uint8 (≤ batch, H, W, C) batches.
 
     `generator` is a file, or what was loaded from one. Workers that share a pool each ask for their
-    own range. Classes, if any, are those of `TrainedGenerator.labels`. `progress` is called with the
-    number of images made so far. Raises CheckpointError if the file is no generator, ValueError for
-    a negative count or start.
+    own range. Classes, if any, are those of `TrainedGenerator.labels`; `truncation` is that of
+    `noise`. `progress` is called with the number of images made so far. Raises CheckpointError if
+    the file is no generator, ValueError for a negative count or start or too small a truncation.
     """
     if min(count, start, seed) < 0 or batch < 1:
         raise ValueError(
             f"count, start and seed must be at least 0 and batch at least 1, "
             f"got {count}, {start}, {seed} and {batch}"
         )
+    check_truncation(truncation)
     loaded = generator if isinstance(generator, TrainedGenerator) else load_generator(generator)
-    return _sample(loaded, range(start, start + count), seed, batch, progress)
+    if loaded.config.translation.task != "none":
+        raise ValueError(f"{loaded.config.title!r} makes images of images, not of noise")
+    draw = partial(sample_block, loaded, seed, truncation=truncation)
+    return _sample(loaded, range(start, start + count), draw, batch, progress)
 
 
 def _sample(
     generator: TrainedGenerator,
     wanted: range,
-    seed: int,
+    draw: Callable[[int], Images],
     batch: int,
     progress: Callable[[int], None] | None,
 ) -> Iterator[Images]:
     held = np.empty((0, *_image_shape(generator)), np.uint8)
     done = 0
     for first in range(wanted.start - wanted.start % BLOCK_IMAGES, wanted.stop, BLOCK_IMAGES):
-        block = sample_block(generator, seed, first)
+        block = draw(first)
         inside = slice(max(wanted.start - first, 0), wanted.stop - first)
         held = np.concatenate([held, block[inside]])
         while len(held) >= batch or (len(held) and first + BLOCK_IMAGES >= wanted.stop):
@@ -140,13 +153,42 @@ def _sample(
                 progress(done)
 
 
-def sample_block(generator: TrainedGenerator, seed: int, first: int) -> Images:
+def sample_block(
+    generator: TrainedGenerator, seed: int, first: int, *, truncation: float | None = None
+) -> Images:
     """The BLOCK_IMAGES images from `first`, a multiple of BLOCK_IMAGES."""
-    device = next(generator.network.parameters()).device
-    z = torch.from_numpy(noise(seed, first, BLOCK_IMAGES, generator.config.z_dim)).to(device)
+    device = _device(generator.network)
+    codes = noise(seed, first, BLOCK_IMAGES, generator.config.z_dim, truncation)
+    z = torch.from_numpy(codes).to(device)
     classes = generator.labels(first, BLOCK_IMAGES)
     labels = None if classes is None else torch.from_numpy(classes).to(device)
     return render(generator.network, z, labels)
+
+
+@torch.inference_mode()
+def encode(generator: TrainedGenerator, images: Images) -> NDArray[np.float32]:
+    """The codes (N, z_dim) that the encoder finds for images uint8 (N, H, W, C): a VAE's are the means.
+
+    Raises ValueError if the generator has no encoder or is of other images.
+    """
+    encoder, wanted = generator.others.get("encoder"), _image_shape(generator)
+    if encoder is None:
+        raise ValueError(
+            f"{generator.config.title!r} has no encoder: train a model 'vae' or 'bigan'"
+        )
+    if images.dtype != np.uint8 or images.shape[1:] != wanted:
+        raise ValueError(
+            f"images must be uint8 (N, {', '.join(map(str, wanted))}), "
+            f"got {images.dtype} {images.shape}"
+        )
+    rows = torch.from_numpy(images.copy()).to(_device(encoder)).permute(0, 3, 1, 2)
+    blocks = [encoder(block.float() / 127.5 - 1) for block in torch.split(rows, BLOCK_IMAGES)]
+    codes: NDArray[np.float32] = torch.cat(blocks)[:, : generator.config.z_dim].cpu().numpy()
+    return codes
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device
 
 
 def _image_shape(generator: TrainedGenerator) -> tuple[int, int, int]:

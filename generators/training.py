@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +16,10 @@ from generators import checkpoint
 from generators.checkpoint import CheckpointError
 from generators.config import Config
 from generators.data import Images, check_data, count_classes, data_hash
+from generators.distributed import average, check_shared, share_batch_norms
 from generators.ema import Ema
-from generators.feed import FIRST, Feed, RealImages
+from generators.examination import SAMPLES, Reference, examine
+from generators.feed import FIRST, Feed, RealImages, Share
 from generators.models import create_model
 from generators.networks.shape import ImageShape
 from generators.optimisers import Optimisers
@@ -33,6 +36,7 @@ from pools.stimulus import grid
 
 RUN_KIND = "training run"
 REPORTS = 100  # in a whole budget
+EXAMINED_EVERY = 5 * SAMPLES  # training images: drawing the samples then costs some 4 % of the time
 GRID_EVERY_S = 1.0
 STOP_POLL_S = 0.5
 
@@ -45,7 +49,8 @@ class TrainingDiverged(ArithmeticError):
 class Progress:
     """How far a run is.
 
-    `values` are means since the last report, by name: `d_loss`, `g_loss`, what the model watches.
+    `values` are means since the last report, by name: `d_loss`, `g_loss`, what the model watches;
+    and, now and then, what `generators.examination.judge` says of a model's samples from noise.
     `grid` is None when not yet due.
     """
 
@@ -61,7 +66,7 @@ class Trainer:
 
     Everything random in a step is drawn from (config.seed, step), so a run that was cut into
     segments, saved and resumed gives the same losses and weights, bit for bit on one CPU, as an
-    unbroken one.
+    unbroken one. With a `share` it is one of several processes in step (`generators.distributed`).
     """
 
     def __init__(
@@ -72,8 +77,11 @@ class Trainer:
         class_count: int = 0,
         *,
         device: torch.device | None = None,
+        share: Share | None = None,
     ) -> None:
         check_data(images, labels, class_count)
+        self.share = share or Share()
+        check_shared(config, self.share)
         self.config = config
         self.device = device or default_device()
         self.data_hash = data_hash(images, labels)
@@ -86,10 +94,11 @@ class Trainer:
             torch.manual_seed(config.seed)
             model = create_model(config, self.shape)
         self.model = model
+        share_batch_norms(model, self.share)
         to_device(model, self.device)
         self.model.bf16 = use_bf16(config.precision, self.device)
         self.model.start(self._feed(FIRST))
-        self.optimisers = Optimisers(self.model.teams(), config)
+        self.optimisers = Optimisers(self.model.teams(), config, self.share)
         self.ema = Ema({name: getattr(model, name) for name in model.averaged}, config.ema)
         # Sums since the last report, kept on the device: reading them would wait for it.
         self._sums = torch.zeros(len(model.watched), device=self.device)
@@ -137,13 +146,16 @@ class Trainer:
                 self._report(on_progress, with_grid=self.done or clock.grid_due())
 
     def _feed(self, step: int) -> Feed:
-        return Feed(self.data, self.config.batch, seed=self.config.seed, step=step)
+        config = self.config
+        return Feed(self.data, config.batch, seed=config.seed, step=step, share=self.share)
 
     def _train_step(self) -> None:
         share = self.step / self.config.steps
         self.optimisers.set_rates(share)
         watched = self.model.step(self._feed(self.step), self.optimisers, share)
-        self._sums += torch.stack([watched[name].float() for name in self.model.watched])
+        values = torch.stack([watched[name].float() for name in self.model.watched])
+        average([values], self.share)
+        self._sums += values
         self.ema.update(self.step)
         self.step += 1
 
@@ -159,20 +171,40 @@ class Trainer:
         values = {name: value / steps for name, value in self._finite_sums().items()}
         self._sums.zero_()
         if on_progress:
+            if self._examination_due(steps):
+                values |= self._finite(self.examine())
             picture = self.sample_grid() if with_grid else None
             on_progress(
                 Progress(self.images_seen, self.images_total, values, self.seconds, picture)
             )
 
+    def _examination_due(self, steps: int) -> bool:
+        """At the end and, in a report on so many steps, where another EXAMINED_EVERY images end."""
+        if self.config.translation.task != "none" or len(self.data) < 2:
+            return False
+        before = self.images_seen - steps * self.config.images_per_step
+        return self.done or self.images_seen // EXAMINED_EVERY > before // EXAMINED_EVERY
+
+    def examine(self) -> dict[str, float]:
+        """What samples of the averaged generator are like beside real images, by name."""
+        generator = self.ema.averages["generator"]
+        return examine(generator, self.config, self.shape, self._reference)
+
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference.of(self.data)
+
     def _finite_sums(self) -> dict[str, float]:
-        sums = dict(zip(self.model.watched, self._sums.tolist(), strict=True))
-        for name, value in sums.items():
+        return self._finite(dict(zip(self.model.watched, self._sums.tolist(), strict=True)))
+
+    def _finite(self, values: dict[str, float]) -> dict[str, float]:
+        for name, value in values.items():
             if not np.isfinite(value):
                 raise TrainingDiverged(
                     f"{name} became {value} by step {self.step} ({self.images_seen} images): "
                     "lower the learning rates or add a penalty"
                 )
-        return sums
+        return values
 
     @torch.inference_mode()
     def sample_grid(self) -> Images:
@@ -209,6 +241,7 @@ class Trainer:
         *,
         config: Config | None = None,
         device: torch.device | None = None,
+        share: Share | None = None,
     ) -> Self:
         """The run as `save` left it, on the same images and labels.
 
@@ -220,7 +253,7 @@ class Trainer:
         if config is not None and config.hash() != saved.hash():
             raise CheckpointError(f"{path} is a run of another config: {saved.title!r}, changed")
         class_count = shape.class_count or count_classes(labels)
-        trainer = cls(saved, images, labels, class_count, device=device)
+        trainer = cls(saved, images, labels, class_count, device=device, share=share)
         if trainer.data_hash != about["data_hash"]:
             raise CheckpointError(f"{path} is a run on other images or labels")
         trainer._restore(tensors, about, path)

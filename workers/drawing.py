@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from django.conf import settings
 from evalsite.catalog.models import Dataset, Generator, Pool
 from evalsite.jobs import Lease
 from pools import sources, store
+
+if TYPE_CHECKING:
+    from generators.sampling import TrainedGenerator
 
 Batch = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -46,10 +49,29 @@ def _fetched(generator: Generator, folder: Path) -> Path:
 
 
 def _trained(path: Path, pool: Pool, dataset: Dataset) -> Drawn:
-    from generators.sampling import load_generator, sample
+    from generators.sampling import load_generator
 
-    network = load_generator(path)
-    return Drawn(sample(network, pool.count, seed=pool.seed), network.labels(0, pool.count))
+    return drawn_by(load_generator(path), dataset, pool.count, seed=pool.seed)
+
+
+def drawn_by(
+    network: "TrainedGenerator", dataset: Dataset, count: int, *, seed: int, fewer: bool = False
+) -> Drawn:
+    """What a trained network makes: of noise or, if it translates images, of as many held-out ones.
+
+    Too few of these are an error or, with `fewer`, make as many images as they are.
+    """
+    from generators.sampling import sample
+    from generators.translating import originals, translates, translations
+
+    if not translates(network):
+        return Drawn(sample(network, count, seed=seed), network.labels(0, count))
+    real = dataset.held_out_pool.open()
+    images = real.read(0, len(real))
+    wanted = None if fewer else count
+    given = originals(network.config.translation, images, real.labels, wanted, seed=seed)
+    labels = None if given.labels is None else given.labels[:count]
+    return Drawn(translations(network, given.images[:count]), labels)
 
 
 def _onnx(path: Path, pool: Pool, dataset: Dataset) -> Drawn:

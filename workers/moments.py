@@ -1,15 +1,22 @@
-"""What a training draws on its way: small pools, whose metrics tell how its images got better."""
+"""What is done for a training on its way: small pools are drawn, whose metrics tell how its images got
+better, and what goes wrong is written into the worker's log."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalsite.catalog import services as catalog
 from evalsite.catalog.models import Pool, TrainingRun
+from evalsite.catalog.training import history, verdicts
 from evalsite.leaderboard import measuring
+from workers.drawing import drawn_by
 
 if TYPE_CHECKING:
+    from generators.health import Verdict
     from generators.training import Progress, Trainer
+
+log = logging.getLogger(__name__)
 
 MOMENTS = 8
 FIRST_S = 15.0
@@ -54,17 +61,45 @@ class Moments:
             self._draw(progress.images_seen)
 
     def _draw(self, images_seen: int) -> None:
-        from generators.sampling import TrainedGenerator, sample
+        from generators.sampling import TrainedGenerator
 
-        trainer = self._trainer
+        trainer, generator = self._trainer, self._run.generator
         network = TrainedGenerator(
             trainer.ema.averages["generator"], trainer.config, trainer.shape, trainer.images_seen
         )
+        drawn = drawn_by(network, generator.dataset, IMAGES, seed=SEED, fewer=True)
         pool = catalog.keep_checkpoint_pool(
-            self._run.generator,
-            np.concatenate(list(sample(network, IMAGES, seed=SEED))),
-            network.labels(0, IMAGES),
+            generator,
+            np.concatenate(list(drawn.batches)),
+            drawn.labels,
             images_seen=images_seen,
             seed=SEED,
         )
         measuring.request_measurements(pool)
+
+
+class Watch:
+    """Tells the log of each verdict on a run when it is first passed, and when it is taken back."""
+
+    def __init__(self, run: TrainingRun) -> None:
+        self._run = run
+        self._told = {verdict.name for verdict in self._verdicts()}
+
+    def _verdicts(self) -> "list[Verdict]":
+        return verdicts(self._run, history(self._run))
+
+    def pass_by(self) -> None:
+        """Look at what has been recorded so far."""
+        found = {verdict.name: verdict for verdict in self._verdicts()}
+        for name in found.keys() - self._told:
+            verdict = found[name]
+            log.warning(
+                "%s: %s since %s images. %s",
+                self._run,
+                name,
+                f"{verdict.since_images:,}",
+                verdict.evidence,
+            )
+        for name in self._told - found.keys():
+            log.info("%s: %s no more", self._run, name)
+        self._told = set(found)

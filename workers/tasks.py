@@ -2,7 +2,8 @@
 counts answers stays small."""
 
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,14 @@ from evalsite.celery import app
 from evalsite.jobs import Lease, Stopped
 from evalsite.leaderboard import measuring
 from evalsite.leaderboard import services as leaderboard
+from evalsite.leaderboard.models import SharingReport
+from evalsite.play.models import Export
 from evalsite.studies import services as studies
 from evalsite.studies.models import Study
 from pools import stimulus
-from workers import drawing
+from workers import drawing, playing, sharing
 from workers.base import completes
-from workers.moments import Moments
+from workers.moments import Moments, Watch
 
 if TYPE_CHECKING:
     from generators.training import Progress, Trainer
@@ -32,16 +35,18 @@ SEGMENT_S = 15.0
 def train(lease: Lease[TrainingRun]) -> None:
     """Train one segment, keep its checkpoint, and queue the next."""
     run = lease.row
+    watch = Watch(run)
     with tempfile.TemporaryDirectory() as folder:
         trainer = _trainer(run, Path(folder))
         moments = Moments(run, trainer)
-        trainer.advance(
-            seconds=SEGMENT_S,
-            on_progress=lambda progress: _record(lease, progress, moments),
-            should_stop=lease.should_stop,
-        )
-        checkpoint = Path(folder) / "checkpoint.safetensors"
-        trainer.save(checkpoint)
+        with _kept_divergence(run, trainer):
+            trainer.advance(
+                seconds=SEGMENT_S,
+                on_progress=lambda progress: _record(lease, progress, moments, watch),
+                should_stop=lease.should_stop,
+            )
+            checkpoint = Path(folder) / "checkpoint.safetensors"
+            trainer.save(checkpoint)
         lease.require()
         catalog.keep_checkpoint(
             run, checkpoint, images_seen=trainer.images_seen, seconds=trainer.seconds
@@ -70,7 +75,21 @@ def _trainer(run: TrainingRun, folder: Path) -> "Trainer":
     return Trainer(config, images, real.labels, class_count=len(dataset.class_names))
 
 
-def _record(lease: Lease[TrainingRun], progress: "Progress", moments: Moments) -> None:
+@contextmanager
+def _kept_divergence(run: TrainingRun, trainer: "Trainer") -> Iterator[None]:
+    """Keep where values became no numbers, before the run fails by it."""
+    from generators.training import TrainingDiverged
+
+    try:
+        yield
+    except TrainingDiverged as error:
+        catalog.record_divergence(run, images_seen=trainer.images_seen, error=str(error))
+        raise
+
+
+def _record(
+    lease: Lease[TrainingRun], progress: "Progress", moments: Moments, watch: Watch
+) -> None:
     """Keep and report a moment; the trainer asks by itself whether to stop, so that no step is lost."""
     sheet = None if progress.grid is None else stimulus.encode_grid(progress.grid[np.newaxis], 1)
     catalog.record_progress(
@@ -80,6 +99,7 @@ def _record(lease: Lease[TrainingRun], progress: "Progress", moments: Moments) -
         values=progress.values,
         sheet_png=sheet,
     )
+    watch.pass_by()
     with suppress(Stopped):
         lease.report(progress.images_seen / progress.images_total, "training")
         moments.pass_by(progress)
@@ -96,6 +116,10 @@ def sample(lease: Lease[Pool]) -> None:
     lease.ready()
     measuring.request_measurements(pool)
     studies.open_studies_of(pool)
+
+
+completes(Export)(playing.export)
+completes(SharingReport)(sharing.share)
 
 
 @app.task(name="workers.tasks.score")  # type: ignore[untyped-decorator]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from evalsite.catalog import services
 from evalsite.catalog.forms import WeightsForm
-from evalsite.catalog.models import Dataset, Generator, Pool, TrainingRun, Weights
+from evalsite.catalog.models import Dataset, Generator, Pool, Sweep, TrainingRun, Weights
 
 
 @admin.register(Dataset)
@@ -29,6 +29,12 @@ class PoolAdmin(admin.ModelAdmin):
     list_display = ["__str__", "state", "progress", "attempts", "queued_at", "finished_at"]
     list_filter = ["state"]
     readonly_fields = ["count", "seed", "images_seen", "content_hash", "split"]
+
+
+@admin.register(Sweep)
+class SweepAdmin(admin.ModelAdmin):
+    list_display = ["name", "dataset", "search", "owner", "created_at"]
+    search_fields = ["name", "owner__email"]
 
 
 @admin.register(TrainingRun)

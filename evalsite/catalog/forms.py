@@ -6,19 +6,31 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
-from django.utils.functional import lazy
 
-from evalsite.catalog.models import MAX_POOL, Dataset, Weights
+from evalsite.catalog.models import MAX_POOL, Dataset, Sweep, Weights
+from evalsite.catalog.sweeps import (
+    MOST_RUNS,
+    Point,
+    SpaceError,
+    at_random,
+    grid,
+    read_space,
+    words,
+)
+from evalsite.catalog.training_recipes import Recipe, recipes, refusals
 from evalsite.catalog.uploads import PUBLISHED, UploadRefused, kind_of, weights_in
-from generators.config import ConfigError, available_configs, load_config
+from generators.config import Config, ConfigError, load_config, parse_override
 
 LARGEST_SEED = 2**31 - 1
 LARGEST_BUDGET = 100_000_000
+FEWEST_RUNS = 2
 
 
-def config_choices() -> list[tuple[str, str]]:
-    configs = ((name, load_config(name)) for name in available_configs())
-    return [(name, f"{config.title} — {config.description}") for name, config in configs]
+def config_choices() -> list[tuple[str, list[tuple[str, Recipe]]]]:
+    """Recipes under their groups; the page writes what each is."""
+    return [
+        (group, [(recipe.name, recipe) for recipe in found]) for group, found in recipes().items()
+    ]
 
 
 class GeneratorForm(forms.Form):
@@ -40,8 +52,12 @@ class PoolForm(forms.Form):
 
 
 class TrainForm(GeneratorForm):
-    config = forms.ChoiceField(
-        label="Recipe", choices=lazy(config_choices, list), widget=forms.RadioSelect
+    config = forms.ChoiceField(label="Recipe", choices=config_choices, widget=forms.RadioSelect)
+    changes = forms.CharField(
+        label="Change values",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="Values of the recipe to replace, a line each: adam.beta1 = 0.0. Empty: none.",
     )
     images = forms.IntegerField(
         label="Training length",
@@ -61,17 +77,113 @@ class TrainForm(GeneratorForm):
         help_text="Images to draw once it is trained; 0 for none.",
     )
 
-    field_order = ["name", "dataset", "config", "images", "seed", "pool_size"]
+    field_order = ["name", "dataset", "config", "changes", "images", "seed", "pool_size"]
+
+    def clean_changes(self) -> dict[str, Any]:
+        lines = self.cleaned_data["changes"].splitlines()
+        try:
+            return dict(parse_override(line.strip()) for line in lines if line.strip())
+        except ConfigError as error:
+            raise forms.ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if "config" in cleaned:
-            overrides = {"images": cleaned["images"]} if cleaned.get("images") else {}
-            try:
-                cleaned["loaded"] = load_config(cleaned["config"], **overrides)
-            except ConfigError as error:
-                raise forms.ValidationError(str(error)) from error
+        if not self.errors:
+            self._load(cleaned)
         return cleaned
+
+    def _load(self, cleaned: dict[str, Any]) -> None:
+        """Put the whole configuration into `cleaned["loaded"]`, or say beside a field what is wrong."""
+        try:
+            cleaned["loaded"] = self.load()
+        except ConfigError as error:
+            self.add_error("changes", str(error))
+            return
+        for refusal in refusals(cleaned["loaded"], cleaned["dataset"]):
+            self.add_error("dataset", refusal)
+
+    def load(self, **more: Any) -> Config:
+        """The configuration that is asked for, `more` of its values replaced; may raise ConfigError."""
+        asked = self.cleaned_data
+        own = {"seed": asked["seed"]}
+        if asked.get("images"):
+            own["images"] = asked["images"]
+        config = load_config(asked["config"], **own | asked["changes"] | more)
+        for key, value, most in (
+            ("images", config.images, LARGEST_BUDGET),
+            ("seed", config.seed, LARGEST_SEED),
+        ):
+            if value > most:
+                raise ConfigError(f"{key} must be at most {most}, got {value}")
+        return config
+
+
+class SweepForm(TrainForm):
+    """What a training is asked, and which of its values vary."""
+
+    space = forms.CharField(
+        label="Values to try",
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text="A line for each key: loss = hinge, minimax, or penalty.weight = 0.1..10 log for a"
+        " range in a random search.",
+    )
+    search = forms.ChoiceField(
+        choices=Sweep.Search.choices, initial=Sweep.Search.GRID, widget=forms.RadioSelect
+    )
+    count = forms.IntegerField(
+        label="Trainings",
+        required=False,
+        min_value=FEWEST_RUNS,
+        max_value=MOST_RUNS,
+        initial=8,
+        help_text=f"How many a random search draws; at most {MOST_RUNS}. A grid has as many as it has"
+        " combinations.",
+    )
+    draw_seed = forms.IntegerField(
+        label="Seed of the search",
+        min_value=0,
+        max_value=LARGEST_SEED,
+        initial=0,
+        help_text="The same seed, the same values.",
+    )
+
+    field_order = [
+        "name", "dataset", "config", "space", "search", "count", "draw_seed", "changes", "images",
+        "seed", "pool_size",
+    ]  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].help_text = "Its generators are numbered: NAME 1, NAME 2, …"
+        self.fields["pool_size"].initial = 0
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors:
+            try:
+                cleaned["trainings"] = self._trainings(cleaned)
+            except (SpaceError, ConfigError) as error:
+                self.add_error("space", str(error))
+        return cleaned
+
+    def _trainings(self, asked: dict[str, Any]) -> list[tuple[Point, Config]]:
+        """Every point with its configuration; all are good, or the first bad one is told of."""
+        space = read_space(asked["space"])
+        if asked["search"] == Sweep.Search.GRID:
+            points = grid(space)
+        elif asked["count"]:
+            points = at_random(space, asked["count"], seed=asked["draw_seed"])
+        else:
+            raise SpaceError("a random search needs the number of trainings, got none")
+        if len(points) < FEWEST_RUNS:
+            raise SpaceError(f"a sweep has at least {FEWEST_RUNS} trainings, got {len(points)}")
+        return [(point, self._fitting(point, asked["dataset"])) for point in points]
+
+    def _fitting(self, point: Point, dataset: Dataset) -> Config:
+        config = self.load(**point)
+        if refused := refusals(config, dataset):
+            raise SpaceError(f"{words(point)}: {refused[0]}")
+        return config
 
 
 class UploadForm(GeneratorForm):

@@ -96,6 +96,14 @@ class Generator(models.Model):
         blank=True,
         help_text="weights, network or archive; empty until trained",
     )
+    drawn_on_the_way = models.OneToOneField(
+        "Pool",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="put_to_people",
+        help_text="what a training left on its way, if these are its images: a rung of a ladder",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = GeneratorQuerySet.as_manager()
@@ -121,12 +129,51 @@ class Generator(models.Model):
         return bool(self.file) and self.kind != self.Kind.ARCHIVE
 
 
+class Sweep(models.Model):
+    """Trainings of one recipe that differ in a few of its values."""
+
+    class Search(models.TextChoices):
+        GRID = "grid", "grid: every combination"
+        RANDOM = "random", "random: so many drawn at random"
+
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80, unique=True)
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="sweeps")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="sweeps")
+    config = models.JSONField(help_text="the whole configuration that its values are put into")
+    search = models.CharField(max_length=6, choices=Search.choices)
+    space = models.JSONField(help_text="the lines that say which values, in order")
+    count = models.PositiveSmallIntegerField(help_text="trainings in it")
+    seed = models.PositiveIntegerField(default=0, help_text="of a random search")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("sweep", args=[self.slug])
+
+
 class TrainingRun(Job):
     """One training of one generator, worked on in short segments that each end in a checkpoint."""
 
     task: ClassVar[str] = "train"
 
     generator = models.OneToOneField(Generator, models.CASCADE, related_name="run")
+    sweep = models.ForeignKey(
+        Sweep,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="runs",
+        help_text="empty for a training of its own",
+    )
+    point = models.JSONField(
+        default=dict, blank=True, help_text="the values that a sweep has put into the recipe"
+    )
     config = models.JSONField(help_text="the whole configuration, as it was when the run began")
     seed = models.PositiveIntegerField(default=0)
     images_seen = models.PositiveBigIntegerField(default=0)

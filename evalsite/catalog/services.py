@@ -21,6 +21,7 @@ from evalsite.catalog.models import (
     LossPoint,
     Pool,
     SampleSheet,
+    Sweep,
     TrainingRun,
     Weights,
     random_key,
@@ -30,17 +31,18 @@ from metrics.extractors import weights as published
 from pools import sources, store
 
 ImportProgress = Callable[[int, int], None]
+FEWEST_RUNGS = 2
 
 
 class Refused(ValueError):
     """What was asked cannot be done; the message says why, and what can."""
 
 
-def unique_slug(model: type[Dataset | Generator], name: str) -> str:
+def unique_slug(model: type[Dataset | Generator | Sweep], name: str) -> str:
     """A slug for `name` that no row of `model` has."""
     base = slugify(name)[:70] or "unnamed"
     taken = set(model._default_manager.filter(slug__startswith=base).values_list("slug", flat=True))
-    taken |= {"train", "upload"}  # pages of their own
+    taken |= {"train", "upload", "new"}  # pages of their own
     numbered = (f"{base}-{number}" for number in range(2, len(taken) + 3))
     return next(slug for slug in (base, *numbered) if slug not in taken)
 
@@ -108,7 +110,6 @@ def _add_real_pool(dataset: Dataset, split: str, key: str, pool: store.Pool) -> 
     Pool.jobs.create(dataset=dataset, split=split, **_ready(key, pool))
 
 
-@transaction.atomic
 def start_training(
     *,
     owner: User | None,
@@ -121,6 +122,32 @@ def start_training(
     description: str = "",
 ) -> Generator:
     """Queue a training, and a pool of `pool_size` images that waits for it (0 for none)."""
+    run = queue_training(
+        owner=owner,
+        name=name,
+        dataset=dataset,
+        description=description,
+        pool_size=pool_size,
+        config=config,
+        images_total=images_total,
+        seed=seed,
+    )
+    jobs.submit(run)
+    return run.generator
+
+
+@transaction.atomic
+def queue_training(
+    *,
+    owner: User | None,
+    name: str,
+    dataset: Dataset,
+    description: str,
+    pool_size: int,
+    seed: int,
+    **of_run: Any,
+) -> TrainingRun:
+    """The rows of a training; no worker is told of them yet."""
     generator = Generator.objects.create(
         name=name,
         slug=unique_slug(Generator, name),
@@ -129,18 +156,11 @@ def start_training(
         dataset=dataset,
         owner=owner,
     )
-    run = TrainingRun.jobs.create(
-        generator=generator,
-        config=config,
-        images_total=images_total,
-        seed=seed,
-    )
-    jobs.submit(run)
     if pool_size:
         Pool.jobs.create(
             generator=generator, count=pool_size, seed=seed, state=jobs.JobState.WAITING
         )
-    return generator
+    return TrainingRun.jobs.create(generator=generator, seed=seed, **of_run)
 
 
 @transaction.atomic
@@ -198,6 +218,15 @@ def record_progress(
     sheet.image.save(f"{run.pk}-{images_seen}.png", ContentFile(sheet_png))
 
 
+def record_divergence(run: TrainingRun, *, images_seen: int, error: str) -> None:
+    """Keep where a run's values became no numbers, and what was said of it."""
+    point, _ = LossPoint.objects.get_or_create(
+        run=run, images_seen=images_seen, defaults={"values": {}}
+    )
+    point.values = {**point.values, "error": error}
+    point.save(update_fields=["values"])
+
+
 def keep_checkpoint(run: TrainingRun, path: Path, *, images_seen: int, seconds: float) -> None:
     """Replace the run's checkpoint; it goes on from there."""
     old = run.checkpoint.name
@@ -231,6 +260,39 @@ def keep_checkpoint_pool(
     return drawn or Pool.jobs.create(
         generator=generator, images_seen=images_seen, seed=seed, **_stored(images, labels)
     )
+
+
+@transaction.atomic
+def put_to_people(run: TrainingRun, pools: Sequence[Pool]) -> list[Pool]:
+    """A generator with one ready pool for each of at least two pools that the run has left on its way.
+
+    Whatever has been put to people before is not copied again. Raises Refused.
+    """
+    if len(pools) < FEWEST_RUNGS:
+        raise Refused(f"a ladder needs at least {FEWEST_RUNGS} checkpoints, got {len(pools)}")
+    return [_rung(run.generator, pool) for pool in pools]
+
+
+def _rung(generator: Generator, drawn: Pool) -> Pool:
+    if drawn.generator_id != generator.pk or drawn.images_seen is None or not drawn.is_ready:
+        raise Refused(f"{drawn} is no checkpoint of {generator}")
+    before = Generator.objects.filter(drawn_on_the_way=drawn).first()
+    if before:
+        return before.pools.get()
+    after = f" after {drawn.images_seen:,} images"
+    name = generator.name[: 80 - len(after)] + after
+    rung = Generator.objects.create(
+        name=name,
+        slug=unique_slug(Generator, name),
+        description=f"What {generator} drew in the middle of its training.",
+        kind=Generator.Kind.ARCHIVE,
+        dataset=generator.dataset,
+        owner=generator.owner,
+        drawn_on_the_way=drawn,
+    )
+    images = drawn.open()
+    kept = _stored(images.read(0, len(images)), images.labels)
+    return Pool.jobs.create(generator=rung, seed=drawn.seed, **kept)
 
 
 def _stored(images: store.Images, labels: store.Labels | None) -> dict[str, Any]:

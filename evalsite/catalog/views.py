@@ -36,7 +36,8 @@ def generators(request: HttpRequest) -> HttpResponse:
     return render(request, "catalog/generators.html", {"generators": found})
 
 
-def _own(request: HttpRequest, slug: str) -> Generator:
+def own_generator(request: HttpRequest, slug: str) -> Generator:
+    """The generator of this slug, if whoever asks may change it."""
     found = get_object_or_404(Generator, slug=slug)
     require_change(request, found)
     return found
@@ -82,7 +83,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def sample(request: HttpRequest, slug: str) -> HttpResponse:
-    found = _own(request, slug)
+    found = own_generator(request, slug)
     form = PoolForm(request.POST)
     if not found.can_sample:
         messages.error(request, "This generator has no network to draw from (yet).")
@@ -99,7 +100,7 @@ def sample(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def cancel_training(request: HttpRequest, slug: str) -> HttpResponse:
-    found = _own(request, slug)
+    found = own_generator(request, slug)
     jobs.cancel(get_object_or_404(TrainingRun, generator=found))
     messages.success(request, "Cancelled. What was trained is kept: Resume goes on from there.")
     return redirect(found)
@@ -108,7 +109,7 @@ def cancel_training(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def resume_training(request: HttpRequest, slug: str) -> HttpResponse:
-    found = _own(request, slug)
+    found = own_generator(request, slug)
     if not jobs.retry(get_object_or_404(TrainingRun, generator=found)):
         messages.error(request, "This training is not stopped.")
     return redirect(found)
@@ -119,7 +120,7 @@ def resume_training(request: HttpRequest, slug: str) -> HttpResponse:
 def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
     pool = get_object_or_404(Pool.jobs.of_generators(), pk=pk)
     assert pool.generator is not None  # noqa: S101  # of_generators
-    found = _own(request, pool.generator.slug)
+    found = own_generator(request, pool.generator.slug)
     for job in (pool, *pool.measurements.all()):
         jobs.retry(job)
     return redirect("pool", pool.pk) if pool.is_ready else redirect(found)

@@ -1,6 +1,8 @@
 """Two players: a generator that draws from noise, and a discriminator that tells its images from real ones."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -10,24 +12,45 @@ from generators.config import Config
 from generators.feed import Feed, RealImages
 from generators.losses import LOSSES, Parts
 from generators.models.base import Model
+from generators.models.fixed import draw_fixed, references
 from generators.networks import build_discriminator, build_generator
+from generators.networks.layers import Reference
 from generators.networks.shape import ImageShape
-from generators.noise import balanced_labels, noise
 from generators.optimisers import Optimisers
 from generators.penalties import around, between, r1, unit_slope
 
-SHOWN, IN_A_ROW = 60, 10
+
+@dataclass(frozen=True)
+class Pictures:
+    """What is judged: images (N, C, H, W), their labels if there are classes, their codes if known."""
+
+    images: Tensor
+    labels: Tensor | None
+    code: Tensor | None = None
+
+    def detached(self) -> Self:
+        """The same, cut from the networks that made them."""
+        code = None if self.code is None else self.code.detach()
+        return replace(self, images=self.images.detach(), code=code)
 
 
 class Gan(Model):
     """A loss of `generators.losses` with any penalty, norm and trick that the config asks for."""
 
-    watched = ("d_loss", "g_loss", "d_real", "d_fake", "d_gradient", "g_gradient")
+    watched: ClassVar[tuple[str, ...]] = (
+        "d_loss",
+        "g_loss",
+        "d_real",
+        "d_fake",
+        "d_gradient",
+        "g_gradient",
+    )
 
     def __init__(self, config: Config, shape: ImageShape) -> None:
         super().__init__(config, shape)
         self.generator = build_generator(config, shape)
         self.discriminator = build_discriminator(config, shape)
+        self._references: dict[str, Reference] = {}
 
     def teams(self) -> Mapping[str, tuple[Sequence[nn.Module], float]]:
         return {
@@ -35,69 +58,74 @@ class Gan(Model):
             "discriminator": ([self.discriminator], self.config.discriminator.learning_rate),
         }
 
+    def start(self, feed: Feed) -> None:
+        """Fixes the reference batches of virtual norms, and takes their first statistics."""
+        self._references = references(self.config, self.shape, feed.data)
+        with torch.no_grad():
+            for name, reference in self._references.items():
+                getattr(self, name)(reference.inputs, reference.labels)
+
     def step(self, feed: Feed, optimisers: Optimisers, share: float) -> Mapping[str, Tensor]:
         """K steps of the discriminator; the generator learns on the fakes of the last."""
         steps = self.config.discriminator.steps
         for turn in range(steps):
-            real, labels = self.real(feed)
             with torch.set_grad_enabled(turn == steps - 1):
-                fake = self.fake(feed, labels)
-            seen = self.seen(real, feed, share)
-            watched = self.train_discriminator(seen, fake, labels, feed, optimisers, share)
-        return watched | self.train_generator(seen, fake, labels, feed, optimisers, share)
+                real = self.seen(self.real(feed), feed, share)
+                fake = self.fake(feed, real.labels)
+            watched = self.train_discriminator(real, fake, feed, optimisers, share)
+        return watched | self.train_generator(real, fake, feed, optimisers, share)
 
-    def real(self, feed: Feed) -> tuple[Tensor, Tensor | None]:
+    def real(self, feed: Feed) -> Pictures:
         """Real images, and their labels if the networks have classes."""
         images, labels = feed.real()
-        return images, labels if self.shape.class_count else None
+        return Pictures(images, labels if self.shape.class_count else None)
 
-    def fake(self, feed: Feed, labels: Tensor | None) -> Tensor:
+    def fake(self, feed: Feed, labels: Tensor | None) -> Pictures:
         """As many images of the generator."""
         z = feed.normal(self.config.z_dim)
-        with self.autocast():
-            images: Tensor = self.generator(z, labels)
-        return images
+        return Pictures(self._pass("generator", z, labels), labels, z)
 
-    def seen(self, images: Tensor, feed: Feed, share: float) -> Tensor:
-        """What the discriminator is shown of images: augmented, under noise that falls to none."""
-        tricks = self.config.tricks
+    def seen(self, pictures: Pictures, feed: Feed, share: float) -> Pictures:
+        """What the discriminator is shown of them: augmented, under noise that falls to none."""
+        tricks, images = self.config.tricks, pictures.images
         if tricks.instance_noise:
             deviation = tricks.instance_noise * (1 - share)
             images = images + deviation * feed.normal(*images.shape[1:])
-        return augment(images, tricks.augmentation, feed)
+        return replace(pictures, images=augment(images, tricks.augmentation, feed))
 
-    def judge(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """Logits float32 (N,) of images as they are."""
+    def judge(self, pictures: Pictures) -> Tensor:
+        """Logits float32 (N,) of pictures as they are."""
+        return self._pass("discriminator", pictures.images, pictures.labels).float()
+
+    def _pass(self, name: str, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        """Through a network, beside its reference batch if it has one."""
+        network, reference = getattr(self, name), self._references.get(name)
         with self.autocast():
-            logits: Tensor = self.discriminator(images, labels)
-        return logits.float()
+            if reference is not None:
+                return reference.beside(network, inputs, labels)
+            outputs: Tensor = network(inputs, labels)
+        return outputs
 
     def train_discriminator(
-        self,
-        real: Tensor,
-        fake: Tensor,
-        labels: Tensor | None,
-        feed: Feed,
-        optimisers: Optimisers,
-        share: float,
+        self, real: Pictures, fake: Pictures, feed: Feed, optimisers: Optimisers, share: float
     ) -> dict[str, Tensor]:
         """One step on the sum of both parts of its loss and, when it is due, the penalty."""
-        lazy_r1 = self.config.penalty.name == "r1" and self._penalty_is_due(feed)
-        real = real.detach().requires_grad_(lazy_r1)
-        shown_fake = self.seen(fake.detach(), feed, share)
-        on_real, on_fake = self.judge(real, labels), self.judge(shown_fake, labels)
+        real, fake = real.detached(), self.seen(fake.detached(), feed, share)
+        penalty_is_due = self._penalty_is_due(feed)
+        real.images.requires_grad_(penalty_is_due and self.config.penalty.name == "r1")
+        on_real, on_fake = self.judge(real), self.judge(fake)
         parts = self.discriminator_parts(on_real, on_fake)
         objective = self._ungated(parts)
         norm = torch.zeros_like(parts[0])
         if objective is not None:
-            if self._penalty_is_due(feed):
-                objective = objective + self._penalty(real, shown_fake, on_real, labels, feed)
+            if penalty_is_due:
+                objective = objective + self._penalty(real, fake, on_real, feed)
             norm = optimisers.descend("discriminator", objective)
             self._clip()
         return {
-            "d_loss": sum(parts, torch.zeros_like(norm)).detach(),
-            "d_real": (on_real > 0).float().mean(),
-            "d_fake": (on_fake > 0).float().mean(),
+            "d_loss": (parts[0] + parts[1]).detach(),
+            "on_real": parts[0].detach(),
+            **self.called_real(on_real, on_fake),
             "d_gradient": norm,
         }
 
@@ -106,12 +134,16 @@ class Gan(Model):
         loss = LOSSES[self.config.loss]
         return loss.discriminator(on_real, on_fake, self.config.tricks.label_smoothing)
 
+    def called_real(self, on_real: Tensor, on_fake: Tensor) -> dict[str, Tensor]:
+        """The shares of either kind that it calls real, or more real than the other's average."""
+        relative = LOSSES[self.config.loss].sees_real
+        real = on_real > (on_fake.mean() if relative else 0)
+        fake = on_fake > (on_real.mean() if relative else 0)
+        return {"d_real": real.float().mean(), "d_fake": fake.float().mean()}
+
     def _ungated(self, parts: Parts) -> Tensor | None:
         """The sum of the parts that are above their gates; None if no part is."""
-        tricks = self.config.tricks
-        if not tricks.gated:
-            return parts[0] + parts[1]
-        gates = (tricks.gate_real, tricks.gate_fake)
+        gates = (self.config.tricks.gate_real, self.config.tricks.gate_fake)
         trained = [part for part, gate in zip(parts, gates, strict=True) if _is_open(part, gate)]
         return sum(trained[1:], trained[0]) if trained else None
 
@@ -119,16 +151,16 @@ class Gan(Model):
         penalty = self.config.penalty
         return penalty.name != "none" and feed.step % penalty.every == 0
 
-    def _penalty(
-        self, real: Tensor, fake: Tensor, on_real: Tensor, labels: Tensor | None, feed: Feed
-    ) -> Tensor:
+    def _penalty(self, real: Pictures, fake: Pictures, on_real: Tensor, feed: Feed) -> Tensor:
         penalty = self.config.penalty
         if penalty.name == "r1":
-            value = r1(real, on_real)
+            value = r1(real.images, on_real)
         else:
-            wanted = penalty.name == "gradient-penalty"
-            points = between(real, fake, feed) if wanted else around(real, feed)
-            value = unit_slope(points, self.judge(points, labels))
+            on_lines = penalty.name == "gradient-penalty"
+            points = (
+                between(real.images, fake.images, feed) if on_lines else around(real.images, feed)
+            )
+            value = unit_slope(points, self.judge(replace(real, images=points)))
         return penalty.weight * penalty.every * value
 
     @torch.no_grad()
@@ -139,38 +171,25 @@ class Gan(Model):
                 weight.clamp_(-bound, bound)
 
     def train_generator(
-        self,
-        real: Tensor,
-        fake: Tensor,
-        labels: Tensor | None,
-        feed: Feed,
-        optimisers: Optimisers,
-        share: float,
+        self, real: Pictures, fake: Pictures, feed: Feed, optimisers: Optimisers, share: float
     ) -> dict[str, Tensor]:
         """One step on the fakes that the discriminator has just seen: they need not be made again."""
-        on_fake = self.judge(self.seen(fake, feed, share), labels)
-        loss = self.generator_loss(real, on_fake, labels)
+        loss = self.generator_loss(real, self.judge(self.seen(fake, feed, share)))
         norm = torch.zeros_like(loss)
         if _is_open(loss, self.config.tricks.gate_generator):
             norm = optimisers.descend("generator", loss)
         return {"g_loss": loss.detach(), "g_gradient": norm}
 
-    def generator_loss(self, real: Tensor, on_fake: Tensor, labels: Tensor | None) -> Tensor:
+    def generator_loss(self, real: Pictures, on_fake: Tensor) -> Tensor:
         """What the generator minimises."""
         loss = LOSSES[self.config.loss]
-        on_real = self.judge(real.detach(), labels) if loss.sees_real else None
-        return loss.generator(on_real, on_fake)
+        return loss.generator(self.judge(real) if loss.sees_real else None, on_fake)
 
     def show(self, averages: Mapping[str, nn.Module], data: RealImages) -> tuple[Tensor, int]:
         """Always the same 60 codes through the averaged generator."""
-        device = data.images.device
-        z = torch.from_numpy(noise(self.config.seed, 0, SHOWN, self.config.z_dim)).to(device)
-        if not self.shape.class_count:
-            return averages["generator"](z), IN_A_ROW
-        labels = torch.from_numpy(balanced_labels(self.shape.class_count, 0, SHOWN)).to(device)
-        return averages["generator"](z, labels), IN_A_ROW
+        return draw_fixed(averages["generator"], self.config, self.shape, data.images.device)
 
 
 def _is_open(loss: Tensor, gate: float) -> bool:
     """Whether a part is trained; asked without waiting for the device where there is no gate."""
-    return not gate or float(loss) > gate
+    return not gate or float(loss.detach()) > gate

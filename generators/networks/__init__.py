@@ -6,7 +6,17 @@ from typing import Any
 from torch import nn
 
 from generators.config import Config
-from generators.networks import demo, lecture
+from generators.networks import (
+    autoencoder,
+    dcgan,
+    demo,
+    lecture,
+    patch,
+    residual,
+    sngan,
+    stack,
+    unet,
+)
 from generators.networks.layers import bound_spectrally, initialise
 from generators.networks.shape import ImageShape, ShapeError
 
@@ -16,10 +26,19 @@ Factory = Callable[..., nn.Module]
 GENERATORS: dict[str, Factory] = {
     "demo": demo.DemoGenerator,
     "lecture": lecture.LectureGenerator,
+    "dcgan": dcgan.DcganGenerator,
+    "sngan": sngan.SnganGenerator,
+    "stack": stack.StackGenerator,
+    "unet": unet.UNet,
+    "residual": residual.residual_generator,
 }
 DISCRIMINATORS: dict[str, Factory] = {
+    "autoencoder": autoencoder.Autoencoder,
     "demo": demo.DemoDiscriminator,
     "lecture": lecture.LectureDiscriminator,
+    "dcgan": dcgan.DcganDiscriminator,
+    "sngan": sngan.SnganDiscriminator,
+    "patch": patch.PatchDiscriminator,
 }
 
 

@@ -56,7 +56,9 @@ class DemoDiscriminator(nn.Module):
             width = after
         self.layers = nn.Sequential(*layers)
         flat = width * (shape.resolution_px // 2**stages) ** 2
-        self.head = ProjectionHead(flat, shape.class_count)
+        self.head = ProjectionHead(
+            flat, shape.class_count, kernels=config.discriminator.minibatch_kernels
+        )
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         logits: Tensor = self.head(self.layers(image).flatten(1), label)

@@ -52,7 +52,9 @@ class LectureDiscriminator(nn.Module):
         flat = second * (shape.resolution_px // 4) ** 2
         hidden = 32 * first
         self.hidden = nn.Sequential(nn.Linear(flat, hidden), nn.ReLU())
-        self.head = ProjectionHead(hidden, shape.class_count)
+        self.head = ProjectionHead(
+            hidden, shape.class_count, kernels=config.discriminator.minibatch_kernels
+        )
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         features = self.hidden(self.layers(image).flatten(1))

@@ -76,7 +76,7 @@ def train(page, *, images, pool_size):
     page.get_by_label("Then sample").fill(str(pool_size))
     page.get_by_role("button", name="Start the training").click()
     page.get_by_role("heading", name="Little GAN").wait_for()
-    page.locator("figure svg.plot .d-loss").wait_for(timeout=BUILDING_MS)
+    page.locator("figure svg.plot .series-1").first.wait_for(timeout=BUILDING_MS)
     page.locator("figure img[alt^='What the network draws']").wait_for()
     page.get_by_text(f"{images} of {images} images shown").wait_for(timeout=BUILDING_MS)
     link = page.get_by_role("link", name="Put them before people")

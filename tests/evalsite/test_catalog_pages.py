@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def data():
-    return factories.dataset()
+    return factories.dataset(classes=("0", "1"))
 
 
 @pytest.fixture
@@ -104,13 +104,12 @@ def test_a_training_in_progress_shows_its_state_losses_and_samples(client, other
             others.run,
             images_seen=seen,
             seconds=1,
-            d_loss=0.25,
-            g_loss=1.5,
+            values={"d_loss": 0.25, "g_loss": 1.5},
             sheet_png=factories.png(factories.pixels(1)[0]),
         )
     page = words(client.get(others.get_absolute_url()))
     assert "20 of 100 images shown" in page
-    assert "0.250" in page
+    assert "Losses: discriminator 0.25, generator 1.5" in page
     assert "hx-trigger" in page
     sheet = SampleSheet.objects.last()
     assert reverse("sheet", args=[sheet.pk]) in page

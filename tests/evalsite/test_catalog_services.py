@@ -3,8 +3,7 @@ from django.core.files.base import ContentFile
 
 from evalsite import jobs
 from evalsite.catalog import services
-from evalsite.catalog.curves import loss_curves
-from evalsite.catalog.models import Dataset, Generator, LossPoint, Pool, SampleSheet, TrainingRun
+from evalsite.catalog.models import Dataset, Generator, Pool, SampleSheet, TrainingRun
 from evalsite.jobs import JobState
 from tests import factories
 
@@ -149,21 +148,6 @@ def test_the_database_refuses_a_pool_of_nothing_or_of_both():
     for owners in ({}, {"generator": forger, "dataset": forger.dataset}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Pool.jobs.create(count=3, **owners)
-
-
-def test_losses_are_drawn_from_the_second_moment_on_and_thinned(forger):
-    run = forger.run
-    record(run, 10, sheet=None)
-    assert loss_curves(run) is None
-    LossPoint.objects.bulk_create(
-        LossPoint(run=run, images_seen=20 + n, values={"d_loss": 0.5, "g_loss": 2.0})
-        for n in range(900)
-    )
-    curves = loss_curves(run)
-    points = curves.d_loss.split()
-    assert 200 < len(points) <= 301
-    assert (curves.last_d, curves.last_g) == (0.5, 2.0)
-    assert all(0 <= float(number) <= 600 for point in points for number in point.split(","))
 
 
 def test_deleting_a_data_set_in_use_is_refused():

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 
 from evalsite.catalog import services
 from evalsite.catalog.models import Dataset, Pool
-from pools import mirrors, sources
+from pools import emoji, mirrors, sources
+from pools.entries import source_of_array
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -140,11 +141,45 @@ def test_a_download_is_imported_as_a_source(monkeypatch, tmp_path):
     assert Dataset.objects.get().train_pool.count == 4
 
 
-@pytest.mark.parametrize("options", [{}, {"source": "mnist", "download": "mnist"}])
-def test_both_or_neither_of_source_and_download_is_refused(options):
-    source = [options.pop("source")] if "source" in options else []
-    with pytest.raises(CommandError, match="either a SOURCE or --download"):
-        run("Digits", *source, **options)
+@pytest.mark.parametrize(
+    "places",
+    [
+        [],
+        ["mnist", "--download", "mnist"],
+        ["mnist", "--emoji"],
+        ["--download", "mnist", "--emoji"],
+    ],
+)
+def test_none_or_several_places_to_take_images_from_are_refused(places):
+    with pytest.raises(CommandError, match="give one of a SOURCE, --download and --emoji"):
+        run("Digits", *places)
+
+
+def test_emoji_become_a_colour_set_of_64_px_with_classes_and_licence(monkeypatch):
+    asked = []
+
+    def two(path):
+        asked.append(path)
+        images = np.full((2, 128, 136, 3), 255, np.uint8)
+        return source_of_array(images, np.array([1, 3]), emoji.KNOWN.class_names)
+
+    monkeypatch.setattr(emoji, "source_of_emoji", two)
+    assert "2 training images of 64 px" in run("Emoji", "--emoji")
+    made = Dataset.objects.get()
+    assert made.train_pool.open().shape == (2, 64, 64, 3)
+    assert made.train_pool.open().labels.tolist() == [1, 3]
+    assert made.class_names[:4] == ["man", "woman", "person", "smiley"]
+    assert made.licence == "SIL Open Font License 1.1"
+    run("Small", "--emoji", "my.ttf", "--resolution", "32")
+    assert Dataset.objects.get(slug="small").resolution_px == 32
+    assert asked == [emoji.FONT, "my.ttf"]
+
+
+def test_an_absent_emoji_font_is_told_with_its_package(tmp_path):
+    with pytest.raises(
+        CommandError, match=r"nothing was imported: .*package fonts-noto-color-emoji"
+    ):
+        run("Emoji", "--emoji", tmp_path / "odd.ttf")
 
 
 def test_one_corrupt_file_and_nothing_is_imported(folder, pools_on_disk):

@@ -278,6 +278,8 @@ def test_every_kind_of_job_has_its_queue():
         "sample": "gpu",
         "extract": "gpu",
         "measure": "gpu",
+        "export": "gpu",
+        "share": "gpu",
     }
 
 

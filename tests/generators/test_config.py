@@ -1,4 +1,5 @@
 import ast
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from generators.config import (
     load_config,
     parse_override,
 )
+from generators.config_reading import build
+from generators.config_rules import RULES
 
 
 def test_the_ladder_of_four_is_shipped_and_described():
@@ -55,9 +58,9 @@ def test_a_budget_is_rounded_up_to_whole_steps():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("nonsense", 1, "unknown key 'nonsense', choose from title, description, images"),
+        ("nonsense", 1, "unknown key 'nonsense', choose from title, description, model, images"),
         ("generator.nonsense", 1, "unknown key 'generator.nonsense'"),
-        ("loss", "best", "loss must be one of minimax, non-saturating, got 'best'"),
+        ("loss", "best", "loss must be one of minimax, non-saturating, .* began, got 'best'"),
         ("images", 0, "images must be from 1 to .*, got 0"),
         ("images", 1.5, "images must be a whole number, got 1.5"),
         ("conditional", 1, "conditional must be true or false, got 1"),
@@ -81,9 +84,216 @@ def test_a_bad_value_is_refused_by_key_value_and_choices(key, value, message):
         load_config("demo-15", **{key: value})
 
 
-def test_the_lecture_generator_needs_two_features():
-    with pytest.raises(ConfigError, match="at least 2 for architecture 'lecture', got 1"):
-        load_config("lecture-dcgan", **{"generator.features": 1})
+REFUSED = {
+    "K of 0": (
+        "demo-15",
+        {"discriminator.steps": 0},
+        r"discriminator\.steps must be from 1 to 100",
+    ),
+    "WGAN-GP with batch norm": (
+        "wgan-gp",
+        {"discriminator.normalisation": "batch"},
+        r"penalty\.name 'gradient-penalty' .*discriminator\.normalisation 'batch' mixes the images: "
+        "choose layer, group or none",
+    ),
+    "a penalty with minibatch discrimination": (
+        "wgan-gp",
+        {"discriminator.minibatch_kernels": 4},
+        r"discriminator\.minibatch_kernels compares the images: set it to 0",
+    ),
+    "an unbounded critic": (
+        "wgan",
+        {"discriminator.clip": 0.0},
+        r"needs a bounded discriminator: set discriminator\.clip \(0\.01\), penalty\.name",
+    ),
+    "R1 as the bound of a critic": ("wgan-gp", {"penalty.name": "r1"}, "needs a bounded"),
+    "another model's generator": (
+        "demo-15",
+        {"generator.architecture": "unet"},
+        r"generator\.architecture 'unet' does not fit model 'gan': choose demo or lecture",
+    ),
+    "another model's discriminator": (
+        "vae",
+        {"discriminator.architecture": "lecture"},
+        r"discriminator\.architecture 'lecture' does not fit model 'vae': choose demo or dcgan",
+    ),
+    "BEGAN without its autoencoder": (
+        "began",
+        {"discriminator.architecture": "demo"},
+        "loss 'began' and discriminator.architecture 'autoencoder' need each other",
+    ),
+    "an autoencoder without BEGAN": ("began", {"loss": "hinge"}, "need each other, got 'hinge'"),
+    "BEGAN with classes": ("began", {"conditional": True}, "set conditional to false"),
+    "BEGAN with minibatch discrimination": (
+        "began",
+        {"discriminator.minibatch_kernels": 4},
+        r"set discriminator\.minibatch_kernels to 0",
+    ),
+    "BEGAN with a penalty": ("began", {"penalty.name": "r1"}, r"set penalty\.name to 'none'"),
+    "BEGAN with smoothing": (
+        "began",
+        {"tricks.label_smoothing": 0.1},
+        r"tricks\.label_smoothing needs a loss with labels, got loss 'began': choose minimax",
+    ),
+    "smoothing without labels": (
+        "hinge-sn",
+        {"tricks.label_smoothing": 0.1},
+        "got loss 'hinge': choose minimax, non-saturating, least-squares, or set it to 0",
+    ),
+    "a gate on a loss without labels": (
+        "hinge-sn",
+        {"tricks.gate_real": 0.5},
+        "model must be 'gan' and loss one of minimax, .* got 'gan' and 'hinge'",
+    ),
+    "a gate on two players against one": ("bigan", {"tricks.gate_real": 0.5}, "got 'bigan' and"),
+    "a gate that is never passed": (
+        "minimax",
+        {"tricks.gate_generator": 0.5},
+        r"tricks\.gate_generator is never passed with loss 'minimax'",
+    ),
+    "a VAE's game": ("vae", {"loss": "hinge"}, "does not fit model 'vae': choose least-squares"),
+    "a VAE's penalty": (
+        "vae",
+        {"penalty.name": "r1"},
+        r"penalty\.name must be 'none' for model 'vae'",
+    ),
+    "a VAE's K": (
+        "vae",
+        {"discriminator.steps": 2},
+        r"discriminator\.steps must be 1 for model 'vae'",
+    ),
+    "a VAE's second rate": (
+        "vae",
+        {"discriminator.learning_rate": 0.5},
+        r"discriminator\.learning_rate must be 0\.001 for model 'vae', .* got 0\.5",
+    ),
+    "a VAE's noise": ("vae", {"tricks.instance_noise": 0.5}, "are for models gan, bigan, stackgan"),
+    "a VAE's augmentation": (
+        "vae",
+        {"tricks.augmentation": "translation-cutout"},
+        "are for models gan, bigan, stackgan, got 'vae'",
+    ),
+    "a BiGAN's squares": (
+        "bigan",
+        {"loss": "least-squares"},
+        "does not fit model 'bigan': choose minimax, non-saturating, wasserstein, hinge",
+    ),
+    "a BiGAN's lines": (
+        "bigan",
+        {"penalty.name": "gradient-penalty"},
+        r"penalty\.name 'gradient-penalty' needs points between pairs .* choose none or r1",
+    ),
+    "a virtual norm in another model": (
+        "bigan",
+        {"generator.normalisation": "virtual"},
+        "normalisation 'virtual' is for model 'gan', got 'bigan'",
+    ),
+    "minibatch discrimination beside a reference": (
+        "non-saturating",
+        {"discriminator.normalisation": "virtual", "discriminator.minibatch_kernels": 4},
+        r"discriminator\.minibatch_kernels would compare images with the reference batch",
+    ),
+    "a task for a model from noise": (
+        "demo-15",
+        {"translation.task": "edges"},
+        r"translation\.task 'edges' does not fit model 'gan': choose none",
+    ),
+    "one class into itself": (
+        "sneakers-to-boots",
+        {"translation.from_class": 9, "translation.to_class": 9},
+        "from_class and to_class must differ, got 9 twice",
+    ),
+    "classes for a translation": (
+        "sneakers-to-boots",
+        {"conditional": True},
+        "model 'cyclegan' takes no class: set conditional to false",
+    ),
+    "a relativistic translation": (
+        "sneakers-to-boots",
+        {"loss": "relativistic"},
+        "loss 'relativistic' does not fit model 'cyclegan': choose minimax",
+    ),
+    "a penalty on a CycleGAN": (
+        "sneakers-to-boots",
+        {"penalty.name": "r1"},
+        r"penalty\.name must be 'none' and discriminator\.clip 0 .* got 'r1' and 0.0",
+    ),
+    "clipped CycleGAN discriminators": (
+        "sneakers-to-boots",
+        {"discriminator.clip": 0.1},
+        "'none' and 0.1: set discriminator.spectral",
+    ),
+    "a StackGAN without classes": (
+        "stackgan-emoji",
+        {"conditional": False},
+        "model 'stackgan' draws from a class: set conditional to true",
+    ),
+    "the lecture's with one feature": (
+        "lecture-dcgan",
+        {"generator.features": 1},
+        r"generator\.features must be at least 2 for architecture 'lecture', got 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_combination_that_breaks_is_refused_by_key_and_choice(name):
+    config, changes, message = REFUSED[name]
+    load_config(config)
+    with pytest.raises(ConfigError, match=message):
+        load_config(config, **changes)
+
+
+def test_every_rule_refuses_something():
+    """Each rule is broken by one of the combinations above: none is there for nothing."""
+    broken = set()
+    for config, changes, _ in REFUSED.values():
+        values = load_config(config).as_dict()
+        for key, value in changes.items():
+            *tables, leaf = key.split(".")
+            reduce(dict.__getitem__, tables, values)[leaf] = value
+        try:
+            config = build(Config, values)
+        except ConfigError:
+            continue
+        broken |= {rule.__name__ for rule in RULES if refuses(rule, config)}
+    assert broken == {rule.__name__ for rule in RULES}
+
+
+def refuses(rule, config):
+    try:
+        rule(config)
+    except ConfigError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("wgan-gp", {"discriminator.normalisation": "virtual"}),
+        ("wgan-gp", {"discriminator.normalisation": "instance"}),
+        ("wgan", {"discriminator.clip": 0.0, "discriminator.spectral": True}),
+        ("bigan", {"penalty.name": "none", "discriminator.minibatch_kernels": 8}),
+        ("bigan", {"tricks.augmentation": "translation-cutout", "tricks.instance_noise": 0.1}),
+        ("non-saturating", {"tricks.gate_generator": 0.5, "tricks.label_smoothing": 0.1}),
+        ("vae", {"conditional": True}),
+    ],
+)
+def test_a_combination_that_holds_is_not_refused(name, changes):
+    load_config(name, **changes)
+
+
+ZOO = [
+    "minimax", "non-saturating", "lsgan", "wgan", "wgan-gp", "dragan", "hinge-sn", "relativistic",
+    "began", "vae", "bigan", "lecture-gated", "lecture-dcgan",
+]  # fmt: skip
+
+
+def test_every_loss_and_penalty_of_the_lectures_has_a_recipe():
+    recipes = [load_config(name) for name in ZOO]
+    assert {recipe.loss for recipe in recipes} == set(module.LOSSES)
+    assert {load_config(name).penalty.name for name in available_configs()} == set(module.PENALTIES)
 
 
 def test_a_missing_key_is_named():
@@ -94,7 +304,9 @@ def test_a_missing_key_is_named():
 
 
 def test_an_absent_config_is_answered_with_the_choices():
-    with pytest.raises(ConfigError, match="no config 'demo-99': give a TOML file or one of demo-"):
+    with pytest.raises(
+        ConfigError, match="no config 'demo-99': give a TOML file or one of began, "
+    ):
         load_config("demo-99")
 
 
@@ -132,16 +344,17 @@ def test_an_override_without_key_or_value_is_refused(text):
         parse_override(text)
 
 
-def test_reading_a_config_needs_only_the_standard_library():
-    tree = ast.parse(Path(module.__file__).read_text())
+@pytest.mark.parametrize("name", ["config", "config_reading", "config_rules"])
+def test_reading_a_config_needs_only_the_standard_library(name):
+    tree = ast.parse((Path(module.__file__).parent / f"{name}.py").read_text())
     imported = {
-        name.split(".")[0]
+        imported.split(".")[0]
         for node in ast.walk(tree)
-        for name in (
+        for imported in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
             else [node.module]
-            if isinstance(node, ast.ImportFrom)
+            if isinstance(node, ast.ImportFrom) and not node.module.startswith("generators.config")
             else []
         )
     }

@@ -1,17 +1,29 @@
+import inspect
 from math import exp, log
 
 import pytest
 import torch
 
-from generators.config import LOSSES
-from generators.config import PENALTIES as PENALTY_NAMES
+from generators import losses
+from generators.config import LOSSES as NAMES
 from generators.losses import (
-    GENERATOR_LOSSES,
-    PENALTIES,
-    discriminator_loss,
-    minimax_generator_loss,
-    non_saturating_generator_loss,
-    r1_penalty,
+    LOSSES,
+    began,
+    began_balance,
+    began_convergence,
+    began_generator,
+    code_divergence,
+    cross_entropy,
+    hinge,
+    least_squares,
+    least_squares_generator,
+    minimax_generator,
+    non_saturating_generator,
+    reconstruction,
+    relativistic,
+    relativistic_generator,
+    wasserstein,
+    wasserstein_generator,
 )
 
 REAL, FAKE = torch.tensor([2.0, 0.0]), torch.tensor([-1.0, 3.0])
@@ -21,54 +33,135 @@ def sigmoid(logit):
     return 1 / (1 + exp(-logit))
 
 
-def test_discriminator_loss_by_hand():
-    expected = -(log(sigmoid(2)) + log(0.5)) / 2 - (log(1 - sigmoid(-1)) + log(1 - sigmoid(3))) / 2
-    assert discriminator_loss(REAL, FAKE).item() == pytest.approx(expected, abs=1e-6)
+def log_sigmoid(logit):
+    return log(sigmoid(logit))
 
 
-def test_minimax_loss_by_hand():
-    expected = (log(1 - sigmoid(-1)) + log(1 - sigmoid(3))) / 2
-    assert minimax_generator_loss(FAKE).item() == pytest.approx(expected, abs=1e-6)
+LOG = {x: log_sigmoid(x) for x in (-3, -2, -1, 0, 1, 2, 3)}
+BY_HAND = {
+    "cross entropy": (cross_entropy(REAL, FAKE), [-(LOG[2] + LOG[0]) / 2, -(LOG[1] + LOG[-3]) / 2]),
+    "cross entropy, smoothed": (
+        cross_entropy(REAL, FAKE, 0.1),
+        [-(0.9 * LOG[2] + 0.1 * LOG[-2] + LOG[0]) / 2, -(LOG[1] + LOG[-3]) / 2],
+    ),
+    "least squares": (least_squares(REAL, FAKE), [(1 + 1) / 4, (1 + 9) / 4]),
+    "least squares, smoothed": (
+        least_squares(REAL, FAKE, 0.1),
+        [(1.1**2 + 0.9**2) / 4, (1 + 9) / 4],
+    ),
+    "wasserstein": (wasserstein(REAL, FAKE), [-1, 1]),
+    "hinge": (hinge(REAL, FAKE), [(0 + 1) / 2, (0 + 4) / 2]),
+    "relativistic": (  # the other kind's mean is 1 for both
+        relativistic(REAL, FAKE),
+        [-(LOG[1] + LOG[-1]) / 2, -(log_sigmoid(2) + log_sigmoid(-2)) / 2],
+    ),
+    "began": (began(REAL, FAKE, torch.tensor(0.25)), [1, -0.25]),
+    "minimax generator": ([minimax_generator(None, FAKE)], [(LOG[1] + LOG[-3]) / 2]),
+    "non-saturating generator": ([non_saturating_generator(None, FAKE)], [-(LOG[-1] + LOG[3]) / 2]),
+    "least squares generator": ([least_squares_generator(None, FAKE)], [(4 + 4) / 4]),
+    "wasserstein generator": ([wasserstein_generator(None, FAKE)], [-1]),
+    "relativistic generator": (
+        [relativistic_generator(REAL, FAKE)],
+        [-(log_sigmoid(-2) + log_sigmoid(2)) / 2 - (LOG[-1] + LOG[1]) / 2],
+    ),
+    "began generator": ([began_generator(None, FAKE)], [1]),
+}
 
 
-def test_non_saturating_loss_by_hand():
-    expected = -(log(sigmoid(-1)) + log(sigmoid(3))) / 2
-    assert non_saturating_generator_loss(FAKE).item() == pytest.approx(expected, abs=1e-6)
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_loss_is_what_its_equation_gives_by_hand(name):
+    found, expected = BY_HAND[name]
+    assert [value.item() for value in found] == pytest.approx(expected, abs=1e-6)
+
+
+def slope(loss, *logits):
+    leaves = [torch.tensor([value], requires_grad=True) for value in logits]
+    result = loss(*leaves)
+    (result[0] + result[1] if isinstance(result, tuple) else result).backward()
+    return [leaf.grad.item() for leaf in leaves]
 
 
 @pytest.mark.parametrize(
-    ("loss", "slope"),
-    [(minimax_generator_loss, -sigmoid(-9)), (non_saturating_generator_loss, -sigmoid(9))],
+    ("loss", "logits", "expected"),
+    [
+        (cross_entropy, (2.0, -1.0), [-sigmoid(-2), sigmoid(-1)]),
+        (least_squares, (2.0, -1.0), [1.0, -1.0]),
+        (wasserstein, (2.0, -1.0), [-1.0, 1.0]),
+        (hinge, (0.5, -0.5), [-1.0, 1.0]),
+        (hinge, (1.5, -1.5), [0.0, 0.0]),
+        (relativistic, (2.0, -1.0), [-2 * sigmoid(-3), 2 * sigmoid(-3)]),
+        (relativistic_generator, (2.0, -1.0), [2 * sigmoid(3), -2 * sigmoid(3)]),
+    ],
 )
-def test_against_a_sure_discriminator_only_the_minimax_gradient_vanishes(loss, slope):
-    logit = torch.tensor([-9.0], requires_grad=True)
-    loss(logit).backward()
-    assert logit.grad.item() == pytest.approx(slope, rel=1e-4)
+def test_gradients_by_hand(loss, logits, expected):
+    assert slope(loss, *logits) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (minimax_generator, -sigmoid(-9)),
+        (non_saturating_generator, -sigmoid(9)),
+        (wasserstein_generator, -1),
+    ],
+)
+def test_against_a_sure_discriminator_only_the_minimax_gradient_vanishes(loss, expected):
+    assert slope(lambda fake: loss(None, fake), -9.0) == pytest.approx([expected], rel=1e-4)
 
 
 @pytest.mark.parametrize("logit", [-1e4, 1e4])
-def test_no_loss_overflows(logit):
-    logits = torch.tensor([logit])
-    for loss in (
-        discriminator_loss(logits, logits),
-        *(f(logits) for f in GENERATOR_LOSSES.values()),
-    ):
-        assert torch.isfinite(loss)
-
-
-def test_r1_of_a_quadratic_by_hand():
-    real = torch.tensor([[1.0, 2.0], [3.0, 0.0]], requires_grad=True)
-    logits = real.square().sum(1)  # gradient 2x, so its squared norm is 4 · 5 and 4 · 9
-    assert r1_penalty(real, logits).item() == pytest.approx(0.5 * (20 + 36) / 2)
-
-
-def test_r1_teaches_the_discriminator_to_flatten():
-    weight = torch.tensor([3.0, 4.0], requires_grad=True)
-    real = torch.ones(5, 2, requires_grad=True)
-    r1_penalty(real, real @ weight).backward()
-    assert weight.grad.tolist() == pytest.approx([3.0, 4.0])  # d(½‖w‖²)/dw
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_loss_overflows(name, logit):
+    logits, loss = torch.tensor([logit]), LOSSES[name]
+    for value in (*loss.discriminator(logits, -logits, 0.0), loss.generator(logits, -logits)):
+        assert torch.isfinite(value)
 
 
 def test_every_name_a_config_may_choose_has_its_equation():
-    assert set(GENERATOR_LOSSES) == set(LOSSES)
-    assert set(PENALTIES) | {"none"} == set(PENALTY_NAMES)
+    assert {*LOSSES, "began"} == set(NAMES)
+
+
+def test_every_loss_names_its_paper_and_shows_a_value():
+    functions = inspect.getmembers(losses, inspect.isfunction)
+    equations = [function for _, function in functions if function.__module__ == losses.__name__]
+    assert {hinge, began_balance} < set(equations)
+    for function in equations:
+        assert ">>>" in function.__doc__
+        assert any(year in function.__doc__ for year in ("2014", "2016", "2017", "2018"))
+
+
+@pytest.mark.parametrize(
+    ("before", "real", "fake", "after"),
+    [
+        (0.5, 8.0, 2.0, 0.502),  # the generator draws too well: its images count more
+        (0.5, 2.0, 8.0, 0.493),
+        (0.0, 2.0, 8.0, 0.0),
+        (1.0, 8.0, 2.0, 1.0),
+    ],
+)
+def test_the_balance_of_began_follows_the_weaker_side_within_0_and_1(before, real, fake, after):
+    state = [torch.tensor(value) for value in (before, real, fake)]
+    assert began_balance(*state, 0.5).item() == pytest.approx(after)
+
+
+def test_began_has_converged_when_real_images_are_drawn_well_and_the_balance_is_kept():
+    real, fake = torch.tensor(2.0), torch.tensor([1.0, 3.0])
+    assert began_convergence(real, fake[0], 0.5).item() == 2
+    assert began_convergence(real, fake[1], 0.5).item() == 4
+
+
+def test_the_divergence_of_a_code_by_hand():
+    mean, log_variance = (
+        torch.tensor([[0.0, 0.0], [1.0, -2.0]]),
+        torch.log(torch.tensor([[1.0, 1.0], [4.0, 0.25]])),
+    )
+    by_hand = 0.5 * ((1 + 4 - 1 - log(4)) + (4 + 0.25 - 1 + log(4)))
+    assert code_divergence(mean, log_variance).tolist() == pytest.approx([0, by_hand])
+
+
+def test_reconstruction_is_a_log_likelihood_but_for_a_constant():
+    x, one, other = (torch.randn(3, 2, 4, 4) for _ in range(3))
+    normal = torch.distributions.Normal
+    by_torch = [-normal(mean, 0.5**0.5).log_prob(x).sum((1, 2, 3)) for mean in (one, other)]
+    found = [reconstruction(x, mean) for mean in (one, other)]
+    torch.testing.assert_close(found[0] - found[1], by_torch[0] - by_torch[1])

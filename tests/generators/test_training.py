@@ -1,5 +1,6 @@
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,11 +35,16 @@ def assert_same_run(one, other):
 @pytest.mark.parametrize("name", available_configs())
 def test_every_config_trains_on_real_images(name):
     digits = load("mnist", limit=32)
-    config = load_config(name, images=8, batch=4)
+    narrow = {"generator.features": 8, "discriminator.features": 8}
+    config = load_config(name, batch=4, **narrow)
+    config = replace(config, images=2 * config.images_per_step)
     trainer = Trainer(config, digits.images, digits.labels, 10)
     trainer.advance()
-    assert trainer.done
-    assert trainer.sample_grid().shape == grid(np.zeros((60, 28, 28, 1), np.uint8), 10).shape
+    assert (trainer.step, trainer.done) == (2, True)
+    rows, columns, channels = trainer.sample_grid().shape
+    assert columns == 10 * (28 + 1) - 1
+    assert (rows + 1) % (28 + 1) == 0
+    assert channels == 1
 
 
 def test_a_run_learns_the_stripes_of_its_classes(tiny, data, tmp_path):
@@ -52,17 +58,33 @@ def test_a_run_learns_the_stripes_of_its_classes(tiny, data, tmp_path):
         assert inside > 150 > 80 > outside
 
 
-@pytest.mark.parametrize("name", ["demo-15", "lecture-dcgan"])
-def test_a_resumed_run_equals_the_unbroken_one_bit_for_bit(tiny, data, tmp_path, name):
+VIRTUAL = {"generator.normalisation": "virtual", "discriminator.normalisation": "virtual"}
+TRICKS = {"tricks.augmentation": "colour-translation-cutout", "tricks.instance_noise": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("demo-15", {}),
+        ("demo-15", VIRTUAL | TRICKS),
+        ("lecture-gated", {}),
+        ("dragan", {}),
+        ("began", {}),
+        ("vae", {}),
+        ("bigan", {}),
+    ],
+)
+def test_a_resumed_run_equals_the_unbroken_one_bit_for_bit(tiny, data, tmp_path, name, overrides):
     whole, parts = [], []
-    unbroken = trained(tiny(name), data, on_progress=whole.append)
+    config = tiny(name, **overrides)
+    unbroken = trained(config, data, on_progress=whole.append)
     path = tmp_path / "run.safetensors"
-    trained(tiny(name), data, images=8, on_progress=parts.append).save(path)
+    trained(config, data, images=8, on_progress=parts.append).save(path)
     resumed = Trainer.resume(path, *data, device=CPU)
     assert resumed.images_seen == 8
     resumed.advance(images=4, on_progress=parts.append)
     resumed.save(path)
-    resumed = Trainer.resume(path, *data, config=tiny(name), device=CPU)
+    resumed = Trainer.resume(path, *data, config=config, device=CPU)
     resumed.advance(on_progress=parts.append)
     assert_same_run(unbroken, resumed)
     assert [p.values for p in parts] == [p.values for p in whole]

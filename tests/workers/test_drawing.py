@@ -7,11 +7,14 @@ from django.core.files.base import ContentFile
 
 from evalsite.catalog import services
 from evalsite.catalog.models import Generator
+from generators.config import Translation
 from generators.onnx_sampling import OnnxSignature
+from generators.sampling import load_generator
+from generators.translating import originals, translate
 from pools import sources, store
 from pools.entries import source_of_array
 from tests import factories
-from workers.drawing import in_classes
+from workers.drawing import drawn_by, in_classes
 
 NAMES = ["cat", "dog", "owl"]
 
@@ -73,6 +76,51 @@ def test_a_conditional_generators_pool_keeps_the_classes_it_was_asked_for(train_
 @pytest.mark.django_db
 def test_a_generator_without_classes_has_a_pool_without_labels(train_tiny, drawn_labels):
     assert drawn_labels(train_tiny(pool_size=5, conditional=False)) is None
+
+
+PIX2PIX = {
+    "model": "pix2pix",
+    "conditional": False,
+    "penalty.name": "none",
+    "generator.architecture": "unet",
+    "discriminator.architecture": "patch",
+    "translation.task": "edges",
+}
+CYCLEGAN = {
+    **PIX2PIX,
+    "model": "cyclegan",
+    "generator.architecture": "residual",
+    "translation.task": "classes",
+}
+
+
+@pytest.mark.django_db
+def test_a_translation_s_pool_is_made_of_held_out_images_each_once(train_tiny, drawn_labels):
+    generator = train_tiny(pool_size=20, **PIX2PIX)
+    assert sorted(drawn_labels(generator).tolist()) == [0] * 10 + [1] * 10
+    generator.refresh_from_db()
+    pool, real = generator.pools.get().open(), generator.dataset.held_out_pool.open()
+    given = originals(Translation(task="edges"), real.read(0, 20), real.labels, 20, seed=3)
+    made = translate(load_generator(generator.file.path), given.images)
+    assert np.abs(pool.read(0, 20).astype(int) - made).max() <= 1
+    assert len({image.tobytes() for image in pool.read(0, 20)}) == 20
+
+
+@pytest.mark.django_db
+def test_a_cyclegan_s_pool_shows_the_other_class_alone(train_tiny, drawn_labels):
+    assert drawn_labels(train_tiny(pool_size=10, **CYCLEGAN)).tolist() == [1] * 10
+
+
+@pytest.mark.django_db
+def test_a_pool_larger_than_the_held_out_images_fails_in_words(train_tiny, work, unmeasured):
+    generator = train_tiny(pool_size=11, **CYCLEGAN)
+    work()
+    assert "there are 10 images of class 0" in generator.pools.get().error
+    generator.refresh_from_db()
+    network = load_generator(generator.file.path)
+    for count, made in ((11, 10), (4, 4)):
+        drawn = drawn_by(network, generator.dataset, count, seed=0, fewer=True)
+        assert (sum(map(len, drawn.batches)), len(drawn.labels)) == (made, made)
 
 
 @pytest.mark.django_db

@@ -5,9 +5,11 @@ import pytest
 
 from evalsite import jobs
 from evalsite.catalog.models import SampleSheet, TrainingRun
+from evalsite.catalog.training import history, verdicts
 from evalsite.jobs import JobState
 from generators.training import Trainer
 from workers import tasks
+from workers.moments import Watch
 
 pytestmark = pytest.mark.django_db
 
@@ -152,10 +154,13 @@ def test_a_worker_that_lost_its_lease_stores_no_checkpoint(
     assert enqueued == []
 
 
-def test_a_training_that_diverges_fails_in_words(train_tiny, work, monkeypatch):
+def test_a_training_that_diverges_fails_in_words_and_keeps_them_as_its_verdict(
+    train_tiny, work, monkeypatch
+):
     def diverge(trainer, **options):
-        trainer._loss_sums += float("nan")
-        trainer._finite_loss_sums()
+        trainer._sums += float("nan")
+        trainer.step = 2
+        trainer._finite_sums()
 
     monkeypatch.setattr(Trainer, "advance", diverge)
     train_tiny()
@@ -163,6 +168,24 @@ def test_a_training_that_diverges_fails_in_words(train_tiny, work, monkeypatch):
     run = TrainingRun.jobs.get()
     assert run.state == JobState.FAILED
     assert "lower the learning rates" in run.error
+    (verdict,) = verdicts(run, history(run))
+    assert (verdict.name, verdict.evidence, verdict.since_images) == ("not-a-number", run.error, 8)
+    assert jobs.retry(run)
+    run.refresh_from_db()
+    assert verdicts(run, history(run)) == []  # it may go better this time
+
+
+def test_the_log_tells_of_a_verdict_once_and_when_it_is_taken_back(train_tiny, caplog):
+    run = train_tiny(images=12_000).run
+    watch = Watch(run)
+    for seen, d_loss in zip(range(1200, 1200 * 13, 1200), [0.01] * 11 + [1.4], strict=True):
+        run.losses.create(images_seen=seen, values={"d_loss": d_loss, "g_loss": 6.0})
+        with caplog.at_level("INFO"):
+            watch.pass_by()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert told[0].startswith("training of Tiny: vanishing-gradient since 1,200 images. The discri")
+    assert told[1] == "training of Tiny: vanishing-gradient no more"
 
 
 def test_a_training_on_images_that_are_gone_fails_in_words(train_tiny, work, digits):

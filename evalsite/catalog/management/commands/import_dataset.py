@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from evalsite.catalog import services
 from evalsite.catalog.models import Pool
-from pools import mirrors, sources
-from pools.datasets import DATASETS
+from pools import emoji, mirrors, sources
+from pools.datasets import DATASETS, Known
 from pools.errors import PoolError, SourceError
 
 LARGEST_DEFAULT_PX = 256
@@ -33,6 +33,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--download", choices=sorted(mirrors.SHA256), help="fetch a public set first"
         )
+        parser.add_argument(
+            "--emoji",
+            nargs="?",
+            const=emoji.FONT,
+            metavar="FONT",
+            help=f"colour pictures from the bitmaps of a font: {emoji.FONT} of Debian's package"
+            f" {emoji.PACKAGE}, or where its file lies",
+        )
         parser.add_argument("--resolution", type=int, help="width and height, in pixels")
         parser.add_argument("--channels", type=int, choices=[1, 3], help="1 for grey, 3 for colour")
         parser.add_argument("--description", default="")
@@ -40,8 +48,8 @@ class Command(BaseCommand):
         parser.add_argument("--origin", default="", help="where they come from")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if bool(options["source"]) == bool(options["download"]):
-            raise CommandError("give either a SOURCE or --download, not both and not neither")
+        if [bool(options[key]) for key in ("source", "download", "emoji")].count(True) != 1:
+            raise CommandError("give one of a SOURCE, --download and --emoji")
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             try:
                 self._import(options, Path(folder), stack)
@@ -49,14 +57,13 @@ class Command(BaseCommand):
                 raise CommandError(f"nothing was imported: {error}") from error
 
     def _import(self, options: dict[str, Any], folder: Path, stack: ExitStack) -> None:
-        source = options["source"]
-        known = DATASETS.get(options["download"] or source)
-        if options["download"]:
-            source = mirrors.download(options["download"], folder, progress=self._tell)
-        splits = open_splits(source, options["test"])
+        known = known_as(options)
+        splits = self._splits(options, folder)
         for opened in splits.values():
             stack.enter_context(opened)
         resolution_px, channels = shape_of(splits[Pool.Split.TRAIN])
+        if options["emoji"]:
+            resolution_px = emoji.RESOLUTION_PX
         if options["resolution"] is not None:
             resolution_px = options["resolution"]
         dataset = services.import_dataset(
@@ -73,6 +80,14 @@ class Command(BaseCommand):
         counts = ", ".join(f"{p.count:,} {p.get_split_display()}" for p in dataset.pools.all())
         self.stdout.write(f"{dataset}: {counts} images of {dataset.resolution_px} px")
 
+    def _splits(self, options: dict[str, Any], folder: Path) -> dict[str, sources.Source]:
+        if options["emoji"]:
+            return {Pool.Split.TRAIN.value: emoji.source_of_emoji(options["emoji"])}
+        source = options["source"]
+        if options["download"]:
+            source = mirrors.download(options["download"], folder, progress=self._tell)
+        return open_splits(source, options["test"])
+
     def _tell(self, name: str, received_bytes: int) -> None:
         self.stdout.write(f"\r{name}: {received_bytes / 2**20:.1f} MB", ending="")
 
@@ -88,6 +103,13 @@ class Bar:
         if self._bar is None or self._bar.total != total or done < self._bar.n:
             self._bar = self._stack.enter_context(tqdm(total=total, desc=self._words, delay=1))
         self._bar.update(done - self._bar.n)
+
+
+def known_as(options: dict[str, Any]) -> Known | None:
+    """What is known of the set that is asked for by name."""
+    return (
+        emoji.KNOWN if options["emoji"] else DATASETS.get(options["download"] or options["source"])
+    )
 
 
 def open_splits(source: str | Path, test: str | None) -> dict[str, sources.Source]:

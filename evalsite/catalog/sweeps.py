@@ -1,0 +1,167 @@
+"""Which trainings a sweep is made of: a space of values, written line by line, and its points."""
+
+import math
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from generators.config import ConfigError, parse_override
+
+MOST_RUNS = 64
+DIGITS = 3
+RANGE = re.compile(r"(?P<low>[^.\s][^\s]*?)\s*\.\.\s*(?P<high>[^\s]+)(?P<log>\s+log)?")
+
+Point = dict[str, Any]
+
+
+class SpaceError(ValueError):
+    """A space that cannot be searched; the message names the line or the key."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """One of these, each as likely."""
+
+    key: str
+    values: tuple[Any, ...]
+
+    def draw(self, rng: random.Random) -> Any:
+        return rng.choice(self.values)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number from `low` to `high`; whole if both are. Where `is_log`, equal ratios are as likely."""
+
+    key: str
+    low: float
+    high: float
+    is_log: bool
+
+    def draw(self, rng: random.Random) -> Any:
+        low, high = (math.log(end) if self.is_log else end for end in (self.low, self.high))
+        drawn = rng.uniform(low, high)
+        value = math.exp(drawn) if self.is_log else drawn
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return min(max(round(value), self.low), self.high)
+        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+
+
+Dimension = Values | Range
+
+
+def read_space(text: str) -> list[Dimension]:
+    """The dimensions of lines `key = value, value, …` or `key = low..high`, that with `log` or without.
+
+    >>> read_space("loss = hinge, minimax\\npenalty.weight = 0.1..10 log")
+    [Values(key='loss', values=('hinge', 'minimax')), Range(key='penalty.weight', low=0.1, high=10, is_log=True)]
+    """
+    space = [_dimension(line.strip()) for line in text.splitlines() if line.strip()]
+    keys = [each.key for each in space]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice:
+        raise SpaceError(f"{twice} stands in two lines: put all its values into one")
+    if not space:
+        raise SpaceError(
+            "nothing to search: write at least one line, such as loss = hinge, minimax"
+        )
+    return space
+
+
+def _dimension(line: str) -> Dimension:
+    key, equals, words = (part.strip() for part in line.partition("="))
+    if not (key and equals and words):
+        raise SpaceError(f"a line is written key = values, got {line!r}")
+    found = RANGE.fullmatch(words)
+    if found:
+        return _range(key, found)
+    values = tuple(_value(key, word) for word in words.split(","))
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise SpaceError(f"{key} has {twice!r} twice")
+    return Values(key, values)
+
+
+def _range(key: str, found: re.Match[str]) -> Range:
+    low, high = (_value(key, found[end]) for end in ("low", "high"))
+    numbers = all(type(end) in (int, float) and math.isfinite(end) for end in (low, high))
+    if not numbers or low >= high:
+        raise SpaceError(f"{key}: a range goes from a number to a larger one, got {found[0]!r}")
+    if found["log"] and low <= 0:
+        raise SpaceError(f"{key}: a range with log begins above 0, got {low!r}")
+    return Range(key, low, high, bool(found["log"]))
+
+
+def _value(key: str, word: str) -> Any:
+    if not word.strip():
+        raise SpaceError(f"{key} has an empty value: write values with one comma between them")
+    try:
+        return parse_override(f"{key}={word.strip()}")[1]
+    except ConfigError as error:
+        raise SpaceError(str(error)) from error
+
+
+def grid(space: Sequence[Dimension]) -> list[Point]:
+    """Every combination of values, the last key changing fastest.
+
+    >>> grid([Values("batch", (16, 32)), Values("loss", ("hinge",))])
+    [{'batch': 16, 'loss': 'hinge'}, {'batch': 32, 'loss': 'hinge'}]
+    """
+    ranged = next((each.key for each in space if isinstance(each, Range)), None)
+    if ranged:
+        raise SpaceError(f"{ranged} is a range: list its values for a grid, or search at random")
+    _require_few(combinations(space))
+    columns = [each.values for each in space if isinstance(each, Values)]
+    return [_point(space, row) for row in product(*columns)]
+
+
+def at_random(space: Sequence[Dimension], count: int, *, seed: int) -> list[Point]:
+    """So many different points, drawn one after another: more of the same seed begin with fewer.
+
+    >>> at_random([Range("adam.beta1", 0.0, 0.9, False)], 2, seed=1)
+    [{'adam.beta1': 0.121}, {'adam.beta1': 0.763}]
+    """
+    _require_few(count)
+    if combinations(space) < count:
+        raise SpaceError(
+            f"there are {combinations(space):.0f} combinations, and {count} were asked for"
+        )
+    rng = random.Random(seed)  # a search, no secret
+    drawn: list[Point] = []
+    while len(drawn) < count:
+        point = _point(space, [each.draw(rng) for each in space])
+        if point not in drawn:
+            drawn.append(point)
+    return drawn
+
+
+def combinations(space: Sequence[Dimension]) -> float:
+    """How many points there are; of a range as many as are written differently."""
+    return math.prod(map(_size, space))
+
+
+def _size(dimension: Dimension) -> float:
+    if isinstance(dimension, Values):
+        return len(dimension.values)
+    whole = isinstance(dimension.low, int) and isinstance(dimension.high, int)
+    return dimension.high - dimension.low + 1 if whole else math.inf
+
+
+def _require_few(count: float) -> None:
+    if count > MOST_RUNS:
+        raise SpaceError(f"a sweep has at most {MOST_RUNS} trainings, got {count:.0f}")
+
+
+def _point(space: Sequence[Dimension], values: Sequence[Any]) -> Point:
+    return {each.key: value for each, value in zip(space, values, strict=True)}
+
+
+def words(point: Mapping[str, Any]) -> str:
+    """
+    >>> words({"loss": "hinge", "batch": 32})
+    'loss = hinge, batch = 32'
+    """
+    return ", ".join(f"{key} = {value}" for key, value in point.items())

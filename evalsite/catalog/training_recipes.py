@@ -1,0 +1,100 @@
+"""Recipes to train by: in what groups they stand, and which data sets they are not for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from evalsite.catalog.models import Dataset
+from generators.config import Config, available_configs, load_config
+
+SMALLEST_PX, LARGEST_PX = 8, 128
+"""What networks are made for."""
+
+DEMO = "Demo: ready in a minute or so"
+GAMES = "Losses and models, on one small network"
+ARCHITECTURES = "Architectures"
+TRANSLATION = "From image to image"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A shipped configuration by its name."""
+
+    name: str
+    config: Config
+
+    @property
+    def group(self) -> str:
+        if self.name.startswith("demo-"):
+            return DEMO
+        if self.config.translation.task != "none":
+            return TRANSLATION
+        return GAMES if self.config.generator.architecture == "demo" else ARCHITECTURES
+
+    @property
+    def wants(self) -> str:
+        """What it asks of a data set beyond its size, in words; empty if nothing."""
+        if self.config.model == "cyclegan":
+            ends = self.config.translation
+            return f"needs classes {ends.from_class} and {ends.to_class}"
+        return "needs classes" if self.config.conditional else ""
+
+
+@cache  # shipped files never change, and every form reads them all
+def recipes() -> dict[str, list[Recipe]]:
+    """All recipes by their groups, in the order of the page."""
+    found = [Recipe(name, load_config(name)) for name in available_configs()]
+    groups = (DEMO, GAMES, ARCHITECTURES, TRANSLATION)
+    return {group: [each for each in found if each.group == group] for group in groups}
+
+
+def refusals(config: Config, dataset: Dataset) -> list[str]:
+    """Why a configuration cannot be trained on a data set, and what could be; empty if it can."""
+    checks = (_size(dataset), _classes(config, dataset), _enlarged(config, dataset))
+    return [words for words in (*checks, *_ends(config, dataset)) if words]
+
+
+def _size(dataset: Dataset) -> str:
+    if SMALLEST_PX <= dataset.resolution_px <= LARGEST_PX:
+        return ""
+    return (
+        f"The images of {dataset} are {dataset.resolution_px} px wide, and networks here are made for"
+        f" {SMALLEST_PX} to {LARGEST_PX} px: import the data set again with another --resolution."
+    )
+
+
+def _classes(config: Config, dataset: Dataset) -> str:
+    if not config.conditional or dataset.class_names:
+        return ""
+    without = (
+        "" if config.model == "stackgan" else ", or write conditional = false under Change values"
+    )
+    return (
+        f"This recipe draws by class, and {dataset} has no classes: choose another data set or"
+        f" recipe{without}."
+    )
+
+
+def _enlarged(config: Config, dataset: Dataset) -> str:
+    translation, side_px = config.translation, dataset.resolution_px
+    if translation.task != "enlarge" or side_px % translation.factor == 0:
+        return ""
+    choices = [str(factor) for factor in (2, 3, 4) if side_px % factor == 0]
+    return (
+        f"translation.factor must divide the {side_px} px of {dataset}, got {translation.factor}:"
+        f" choose {' or '.join(choices) or 'another data set'}."
+    )
+
+
+def _ends(config: Config, dataset: Dataset) -> Sequence[str]:
+    if config.translation.task != "classes":
+        return []
+    count = len(dataset.class_names)
+    known = f"classes 0 to {count - 1}" if count else "no classes"
+    keys = ("from_class", "to_class")
+    ends = ((key, getattr(config.translation, key)) for key in keys)
+    return [
+        f"translation.{key} is {end}, and {dataset} has {known}: choose two that it has."
+        for key, end in ends
+        if end >= count
+    ]

@@ -1,0 +1,140 @@
+"""Several processes on one run: two real ones train as one does, and what they could not is refused."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import distributed, nn
+
+from generators import checkpoint
+from generators.config import ConfigError
+from generators.distributed import (
+    SharedBatchNorm2d,
+    average,
+    check_shared,
+    processes,
+    share_batch_norms,
+)
+from generators.feed import Share
+from generators.training import RUN_KIND, Trainer
+
+CPU = torch.device("cpu")
+RECIPE = {
+    "images": 40,
+    "batch": 8,
+    "z_dim": 8,
+    "generator.features": 4,
+    "generator.normalisation": "batch",
+    "generator.learning_rate": 1e-4,
+    "discriminator.features": 4,
+    "discriminator.learning_rate": 1e-4,
+    "penalty.every": 2,
+    "precision": "float32",
+}
+# A batch norm takes out the bias before it, whose gradient is then nothing but rounding.
+ONLY_ROUNDING = ("generator.layers.2.bias", "generator.layers.3.running_mean")
+
+
+def train_on_two(overrides, folder):
+    """`torchrun --nproc-per-node 2 -m generators train` of the demo recipe."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "-m", "generators", "train", "demo-15"]
+    command += ["--data", str(folder / "data.npz"), "--out", str(folder / "run")]
+    return subprocess.run(
+        [*command, *(f"--set={key}={value}" for key, value in overrides.items())],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_two_processes_train_as_one_does_and_one_of_them_tells(tiny, data, tmp_path):
+    np.savez(tmp_path / "data.npz", images=data[0], labels=data[1])
+    done = train_on_two(RECIPE, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("generator.safetensors") == 1
+    tensors, about = checkpoint.read(tmp_path / "run" / "run.safetensors", RUN_KIND)
+    alone = Trainer(tiny(**RECIPE), *data, 4, device=CPU)
+    alone.advance()
+    assert about["step"] == alone.step == 5
+    kept = {name for name in tensors if name.startswith(("model", "average"))}
+    for name in kept | {"sums"}:
+        if not name.endswith(ONLY_ROUNDING):
+            expected = alone._state()[name].float()
+            assert (tensors[name] - expected).norm() <= 1e-5 * expected.norm(), name
+    reports = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert len(reports) == 5
+
+
+def test_one_process_is_not_touched(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    network = nn.Sequential(nn.BatchNorm2d(3))
+    with processes() as share:
+        assert share == Share(0, 1)
+        share_batch_norms(network, share)
+        tensor = torch.arange(3.0)
+        average([tensor], share)
+    assert type(network[0]) is nn.BatchNorm2d
+    assert tensor.tolist() == [0, 1, 2]
+
+
+@pytest.fixture
+def group_of_one():
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group_of_one")
+def test_a_shared_batch_norm_is_torchs_own_where_all_rows_are_here():
+    own = nn.BatchNorm2d(3)
+    nn.init.uniform_(own.weight, generator=torch.Generator().manual_seed(1))
+    shared = SharedBatchNorm2d.of(own, Share())
+    maps = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0)) * 2 + 7
+    weights = torch.arange(maps.numel()).view_as(maps) % 5
+    results = []
+    for norm in (own, shared):
+        given = maps.clone().requires_grad_()
+        made = norm(given)
+        (made * weights).sum().backward()
+        state = norm.state_dict()
+        results.append([made, given.grad, norm.weight.grad, norm.bias.grad, *state.values()])
+        results[-1].append(norm.eval()(maps))
+    for expected, got in zip(*results, strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+    assert list(own.state_dict()) == list(shared.state_dict())
+    assert shared.train()(maps.bfloat16()).dtype == torch.bfloat16
+
+
+def test_all_batch_norms_of_a_network_are_shared_and_keep_their_state():
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3)))
+    nn.init.constant_(network[0].running_mean, 4)
+    share_batch_norms(network, Share(0, 2))
+    assert isinstance(network[0], SharedBatchNorm2d)
+    assert isinstance(network[1][1], SharedBatchNorm2d)
+    assert network[1][1].share == Share(0, 2)
+    assert network[0].running_mean.tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "word"),
+    [
+        ("demo-15", {"batch": 5}, "multiple of the 2 processes, got 5"),
+        ("relativistic", {}, "'relativistic'"),
+        ("began", {}, "'began'"),
+        ("dragan", {}, "penalty.name 'dragan'"),
+        ("lecture-gated", {}, "gate_generator"),
+        ("sneakers-to-boots", {}, "'cyclegan'"),
+        ("minimax", {"discriminator.minibatch_kernels": 3}, "minibatch_kernels 3"),
+    ],
+)
+def test_what_needs_a_whole_batch_is_refused_in_shares_alone(tiny, name, overrides, word):
+    config = tiny(name, **overrides)
+    check_shared(config, Share())
+    with pytest.raises(ConfigError, match=re.escape(word)):
+        check_shared(config, Share(0, 2))

@@ -1,0 +1,147 @@
+import json
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from generators import run_folder
+from generators.commands import main
+from generators.health import Verdict
+
+TINY = [
+    "--set=images=24",
+    "--set=batch=4",
+    "--set=z_dim=8",
+    "--set=generator.features=4",
+    "--set=discriminator.features=4",
+]
+# With no fakes shown to it, the discriminator comes to call everything real.
+BLIND = ["--set=images=240", "--set=tricks.gate_fake=100.0", "--set=penalty.name=none"]
+DIVERGING = [
+    "--set=images=80", "--set=batch=8", "--set=loss=least-squares", "--set=penalty.name=r1",
+    "--set=generator.features=4", "--set=discriminator.features=96", "--set=penalty.weight=1e6",
+    "--set=discriminator.learning_rate=1.0",
+]  # fmt: skip
+
+
+@pytest.fixture
+def source(data, tmp_path):
+    images, labels = data
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    return str(tmp_path / "data.npz")
+
+
+def train(source, out, *more, config="demo-15", settings=TINY):
+    return main(["train", config, "--data", source, "--out", str(out), *settings, *more])
+
+
+def log(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def board(out):
+    return EventAccumulator(str(out / "tensorboard"), size_guidance={"scalars": 0}).Reload()
+
+
+def test_the_log_holds_all_that_was_watched(source, tmp_path):
+    train(source, tmp_path / "run")
+    last = log(tmp_path / "run")[-1]
+    watched = {"d_loss", "g_loss", "d_real", "d_fake", "d_gradient", "g_gradient"}
+    assert last.keys() >= watched | {"images_seen", "images_total", "seconds"}
+    assert last.keys() >= {"coverage", "obedience", "copied"}
+
+
+def test_tensorboard_reads_every_logged_value_and_the_sheets(source, tmp_path):
+    out = tmp_path / "run"
+    train(source, out)
+    events = board(out)
+    lines = log(out)
+    for name in ("d_loss", "g_gradient", "copied"):
+        found = [(event.step, event.value) for event in events.Scalars(name)]
+        wanted = [(line["images_seen"], line[name]) for line in lines if name in line]
+        assert found == [(step, pytest.approx(value)) for step, value in wanted]
+    shown = events.Images("samples")
+    sheets = {int(path.stem): path.read_bytes() for path in (out / "samples").iterdir()}
+    assert {event.step: event.encoded_image_string for event in shown} == sheets
+    assert (shown[0].width, shown[0].height) == (10 * 13 - 1, 6 * 13 - 1)
+
+
+def test_tensorboard_forgets_what_a_resumed_run_trains_again(source, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    record, calls = run_folder.RunFolder._record, []
+
+    def crash_after_four(self, progress):
+        record(self, progress)
+        calls.append(progress)
+        if len(calls) == 4:
+            raise RuntimeError
+
+    monkeypatch.setattr(run_folder.RunFolder, "_record", crash_after_four)
+    monkeypatch.setattr(run_folder, "CHECKPOINT_EVERY_S", 0)
+    monkeypatch.setattr(run_folder.Trainer, "advance", _two_steps_at_a_time(run_folder.Trainer))
+    with pytest.raises(RuntimeError):
+        train(source, out)
+    assert [line["images_seen"] for line in log(out)] == [4, 8, 12, 16]
+    assert train(source, out, "--resume") == 0
+    assert [line["images_seen"] for line in log(out)] == [4, 8, 12, 16, 20, 24]
+    assert [event.step for event in board(out).Scalars("d_loss")] == [4, 8, 12, 16, 20, 24]
+    assert len(list((out / "tensorboard").iterdir())) == 2
+
+
+def _two_steps_at_a_time(trainer):
+    advance = trainer.advance
+    return lambda self, seconds, on_progress: advance(self, images=8, on_progress=on_progress)
+
+
+def test_a_healthy_run_is_called_so(source, tmp_path, capsys):
+    out = tmp_path / "run"
+    train(source, out)
+    assert capsys.readouterr().err.splitlines()[-1] == "healthy"
+    assert json.loads((out / "health.json").read_text()) == {"images_seen": 24, "verdicts": []}
+    assert main(["health", str(out)]) == 0
+    assert main(["health", str(out), "--json"]) == 0
+    assert capsys.readouterr().out == "healthy\n[]\n"
+
+
+def test_a_verdict_is_told_once_named_at_the_end_and_shown_with_its_evidence(
+    source, tmp_path, capsys
+):
+    out = tmp_path / "run"
+    assert train(source, out, *BLIND) == 0
+    told = capsys.readouterr().err.replace("\r", "\n").splitlines()
+    said = [line for line in told if line.startswith("discriminator-shortcut since ")]
+    assert len(said) == 1
+    assert "It calls 100% of the real images real, and 100% of the fakes." in said[0]
+    assert told[-1].split(", ")[0] == "discriminator-shortcut"
+    main(["health", str(out)])
+    line = capsys.readouterr().out.splitlines()[0]
+    main(["health", str(out), "--json"])
+    found = Verdict(**json.loads(capsys.readouterr().out)[0])
+    assert line == f"{found.name} since {found.since_images} images: {found.evidence}"
+
+
+def test_a_run_that_diverges_says_so_in_its_log_and_its_health(source, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train(source, out, config="lecture-dcgan", settings=DIVERGING) == 2
+    message = capsys.readouterr().err.splitlines()[-1].removeprefix("generators: ")
+    assert "lower the learning rates" in message
+    last = log(out)[-1]
+    assert last == {"images_seen": last["images_seen"], "images_total": 80, "error": message}
+    (found,) = json.loads((out / "health.json").read_text())["verdicts"]
+    assert (found["name"], found["evidence"]) == ("not-a-number", message)
+
+
+def test_a_resumed_run_remembers_its_history(source, tmp_path):
+    out = tmp_path / "run"
+    train(source, out, *BLIND)
+    before = (out / "health.json").read_text()
+    (out / "health.json").unlink()
+    assert train(source, out, *BLIND, "--resume") == 0
+    assert (out / "health.json").read_text() == before
+
+
+def test_a_folder_without_a_run_has_no_health(tmp_path, capsys):
+    assert main(["health", str(tmp_path)]) == 2
+    assert f"{tmp_path} holds no training" in capsys.readouterr().err
+    (tmp_path / "health.json").write_text('{"verdicts": [{"no": 1}]}')
+    assert main(["health", str(tmp_path)]) == 2

@@ -1,147 +1,151 @@
-"""Images per core-second of the demo recipe, beside the same recipe in the loop of a first tutorial."""
+"""Training steps beside those of a first loop: the demo recipe, DCGAN at 64 pixels, SNGAN at 32.
+
+On the CPU in images a core-second, by the time of the process; on a CUDA card in images a second.
+"""
 
 import argparse
-import copy
 import json
 import os
 import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
-from generators.config import Config, load_config
-from generators.losses import cross_entropy, non_saturating_generator
-from generators.networks import ImageShape, build_discriminator, build_generator
-from generators.penalties import r1
+from bench.train_naive import NAIVE, NaiveTrainer
+from generators.config import load_config
+from generators.sampling import default_device
 from generators.training import Trainer
-from pools.sources import ImageSet, load
+from pools.sources import load
 
-RECIPE = "demo-60"
-WARM_UP_STEPS = 10
-NAIVE = (
-    "same networks, loss, batch and learning rates in float32 and NCHW: a DataLoader that turns each "
-    "PIL image into a tensor, R1 on every step, new fakes for the generator's step, gradients of "
-    "both networks in each backward pass, plain Adam, an average parameter by parameter, losses "
-    "read on every step"
+SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices whose product is the peak
+PRODUCTS = 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A shipped config on images of a size; `batch` and `steps` of a run are a CPU's."""
+
+    config: str
+    resolution_px: int
+    channels: int
+    batch: int
+    steps: int
+
+
+CASES = (
+    Case("demo-60", 28, 1, batch=32, steps=60),
+    Case("dcgan-64", 64, 3, batch=32, steps=2),
+    Case("sngan-32", 32, 3, batch=8, steps=1),
 )
+ON_CUDA = 50  # times the steps, and the config's own batch
 
 
-class _Pictures(Dataset[tuple[Tensor, int]]):
-    """Items as a tutorial has them: a PIL image, made into a tensor each time it is asked for."""
-
-    def __init__(self, data: ImageSet) -> None:
-        self.pictures = [Image.fromarray(np.squeeze(image)) for image in data.images]
-        self.labels = data.labels.tolist() if data.labels is not None else []
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        pixels = torch.from_numpy(np.array(self.pictures[index], np.float32))
-        return (pixels / 255 - 0.5)[None] / 0.5, self.labels[index]
-
-
-class NaiveTrainer:
-    """The recipe as one would first write it."""
-
-    def __init__(self, config: Config, data: ImageSet) -> None:
-        shape = ImageShape(data.images.shape[1], data.images.shape[3], 10)
-        torch.manual_seed(config.seed)
-        self.config = config
-        self.generator = build_generator(config, shape)
-        self.discriminator = build_discriminator(config, shape)
-        self.average = copy.deepcopy(self.generator)
-        betas = (config.adam.beta1, config.adam.beta2)
-        rate_g, rate_d = config.generator.learning_rate, config.discriminator.learning_rate
-        self.adam_g = torch.optim.Adam(self.generator.parameters(), rate_g, betas)
-        self.adam_d = torch.optim.Adam(self.discriminator.parameters(), rate_d, betas)
-        self.loader = DataLoader(_Pictures(data), config.batch, shuffle=True, drop_last=True)
-        self.batches = self._endless()
-        self.losses: list[tuple[float, float]] = []
-
-    def _endless(self) -> Iterator[list[Tensor]]:
-        while True:
-            yield from self.loader
-
-    def steps(self, count: int) -> None:
-        for _ in range(count):
-            self._step(*next(self.batches))
-
-    def _step(self, real: Tensor, labels: Tensor) -> None:
-        d_loss = self._step_discriminator(real, labels)
-        fake = self.generator(torch.randn(len(real), self.config.z_dim), labels)
-        g_loss = non_saturating_generator(None, self.discriminator(fake, labels))
-        self.adam_g.zero_grad()
-        g_loss.backward()
-        self.adam_g.step()
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.generator.parameters(), strict=True)
-            for average, value in pairs:
-                average.mul_(self.config.ema).add_(value, alpha=1 - self.config.ema)
-        self.losses.append((d_loss, g_loss.item()))
-
-    def _step_discriminator(self, real: Tensor, labels: Tensor) -> float:
-        real.requires_grad_()
-        fake = self.generator(torch.randn(len(real), self.config.z_dim), labels).detach()
-        real_logits = self.discriminator(real, labels)
-        loss = sum(cross_entropy(real_logits, self.discriminator(fake, labels)))
-        loss = loss + self.config.penalty.weight * r1(real, real_logits)
-        self.adam_d.zero_grad()
-        loss.backward()
-        self.adam_d.step()
-        return loss.item()
-
-
-def measure(steps: int, repeats: int) -> dict[str, object]:
-    """Both loops, warm, in turn `repeats` times; rates are medians, in images a core-second."""
-    torch.set_num_threads(1)
-    config = load_config(RECIPE, images=10**9)
-    data = load("mnist")
-    trainer = Trainer(config, data.images, data.labels, 10, device=torch.device("cpu"))
-    naive = NaiveTrainer(config, data)
-    rates: dict[str, list[float]] = {"recipe": [], "naive": []}
+def measure(
+    case: Case, repeats: int, device: torch.device, steps: int | None = None
+) -> dict[str, object]:
+    """Both loops, warm, in turn `repeats` times; rates are medians, in real images."""
+    cuda = device.type == "cuda"
+    batch = {} if cuda else {"batch": case.batch}
+    config = load_config(case.config, images=10**9, **batch)
+    data = load(
+        "fashion-mnist", limit=2_000, resolution_px=case.resolution_px, channels=case.channels
+    )
+    trainer = Trainer(config, data.images, data.labels, 10, device=device)
+    naive = NaiveTrainer(config, data, device)
+    steps = steps or case.steps * (ON_CUDA if cuda else 1)
 
     def advance(steps: int) -> None:
-        trainer.advance(images=steps * config.batch)
+        trainer.advance(images=steps * config.images_per_step)
 
-    advance(WARM_UP_STEPS)
-    naive.steps(WARM_UP_STEPS)
+    operations = _operations(lambda: advance(1))
+    loops: dict[str, Callable[[int], None]] = {"ours": advance, "naive": naive.steps}
+    times: dict[str, list[float]] = {name: [] for name in loops}
+    for loop in loops.values():
+        loop(1 + steps // 5)
     for _ in range(repeats):
-        rates["recipe"].append(_rate(advance, steps, config.batch))
-        rates["naive"].append(_rate(naive.steps, steps, config.batch))
-    middle = {name: statistics.median(values) for name, values in rates.items()}
+        for name, loop in loops.items():
+            times[name].append(_seconds(lambda loop=loop: loop(steps), device) / steps)
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    peak = matrix_peak(device, torch.bfloat16 if trainer.model.bf16 else torch.float32)
     return {
-        "unit": "images per core-second",
-        "recipe": {"config": RECIPE, "median": middle["recipe"], "runs": rates["recipe"]},
-        "naive": {"what": NAIVE, "median": middle["naive"], "runs": rates["naive"]},
-        "ratio": middle["recipe"] / middle["naive"],
-        "steps_per_run": steps,
+        "config": case.config,
         "batch": config.batch,
-        "machine": _machine(trainer),
+        "discriminator_steps": config.discriminator.steps,
+        "unit": "images per second" if cuda else "images per core-second",
+        **{
+            name: {
+                "median": config.images_per_step / middle[name],
+                "runs": [config.images_per_step / seconds for seconds in times[name]],
+            }
+            for name in loops
+        },
+        "ratio": middle["naive"] / middle["ours"],
+        "steps_per_run": steps,
+        "precision": trainer.precision,
+        "operations_per_step": operations,
+        "share_of_matrix_peak": operations / middle["ours"] / peak,
     }
 
 
-def _rate(advance: Callable[[int], None], steps: int, batch: int) -> float:
-    started = time.process_time()
-    advance(steps)
-    return steps * batch / (time.process_time() - started)
+class _Operations(TorchDispatchMode):
+    """Counts floating-point operations of products and convolutions.
+
+    Torch's FlopCounterMode also asks which module they belong to, which fails under a penalty.
+    """
+
+    total = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = function(*args, **(kwargs or {}))
+        if count := flop_registry.get(function._overloadpacket):
+            self.total += count(*args, **(kwargs or {}), out_val=result)
+        return result
 
 
-def _machine(trainer: Trainer) -> dict[str, object]:
+def _operations(step: Callable[[], None]) -> int:
+    with _Operations() as counted:
+        step()
+    return counted.total
+
+
+def matrix_peak(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations a second in the product of two large square matrices: the best of a few."""
+    side = SIDE[device.type]
+    matrix = torch.ones(side, side, device=device, dtype=dtype)
+    _seconds(lambda: matrix @ matrix, device)
+    best = min(_seconds(lambda: matrix @ matrix, device) for _ in range(PRODUCTS))
+    return 2 * side**3 / best
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    """Of the process on a CPU, which others' load does not count in; of the wall on a card."""
+    if device.type != "cuda":
+        started = time.process_time()
+        run()
+        return time.process_time() - started
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    run()
+    torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def machine(device: torch.device) -> dict[str, object]:
+    """What a figure of speed depends on."""
+    cuda = device.type == "cuda"
     return {
         "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "precision": trainer.precision,
+        "card": torch.cuda.get_device_name(device) if cuda else None,
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
         "threads": torch.get_num_threads(),
@@ -150,17 +154,26 @@ def _machine(trainer: Trainer) -> dict[str, object]:
     }
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.train", description=__doc__)
+    names = [case.config for case in CASES]
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.add_argument("--steps", type=int, default=60, help="training steps in one run")
+    parser.add_argument("--configs", nargs="+", default=names, choices=names, metavar="NAME")
+    parser.add_argument("--steps", type=int, help="training steps in one run of each")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each loop")
-    options = parser.parse_args()
-    result = measure(options.steps, options.repeats)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    device = default_device()
+    cases = [case for case in CASES if case.config in options.configs]
+    found = [measure(case, options.repeats, device, options.steps) for case in cases]
     if options.json:
-        print(json.dumps(result, indent=2))
-    else:
-        print(f"{result['ratio']:.2f} times the naive loop's images per core-second")
+        print(json.dumps({"naive": NAIVE, "cases": found, "machine": machine(device)}, indent=2))
+        return 0
+    for case in found:
+        print(
+            f"{case['config']}: {case['ours']['median']:.0f} {case['unit']}, {case['ratio']:.2f} "
+            f"times the naive loop, {case['share_of_matrix_peak']:.0%} of the matrix peak"
+        )
     return 0
 
 

@@ -12,10 +12,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported
@@ -23,9 +22,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr, t
 
 from bench.machine import machine
+from bench.zoo_cells import Asked, Cell, agreement, number, summary, table
 from generators.config import Config, available_configs, load_config
 from generators.health import Moment, diagnose
 from generators.sampling import sample
@@ -42,38 +41,43 @@ LOSSES = (
     "minimax", "non-saturating", "lsgan", "wgan", "wgan-gp", "dragan", "hinge-sn", "relativistic",
     "began", "vae",
 )  # fmt: skip
-# The best FID on Fashion-MNIST in Lucic et al. 2018, "Are GANs created equal?", by their own networks,
-# Inception features and a wide search of settings: to be compared in order, not in size.
-PUBLISHED = {
-    "minimax": 29.6, "non-saturating": 26.5, "lsgan": 30.7, "wgan": 21.5, "wgan-gp": 24.5,
-    "dragan": 27.7, "began": 22.9, "vae": 58.7,
-}  # fmt: skip
 TRIAL_STEPS = 40  # timed, to turn core-seconds into images
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What one cell is an answer to; it is answered again when any of it changes."""
+class Budget:
+    """What one run may cost: real images, or core-seconds, turned into images by a timed trial."""
 
-    loss: str
-    seed: int
-    budget: str
-    samples: int
-    extractor: str
-    data: str
-    config: str
+    amount: int
+    in_seconds: bool
 
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """`64000` images, or `600s`; ArgumentTypeError for anything else.
 
-@dataclass(frozen=True)
-class Cell:
-    """One run: its Fréchet distance with a 95 % interval over samples, None if it diverged."""
+        >>> Budget.parse("600s")
+        Budget(amount=600, in_seconds=True)
+        """
+        amount = text.removesuffix("s")
+        if not amount.isdecimal() or int(amount) < 1:
+            raise argparse.ArgumentTypeError(
+                f"must be images such as 64000, or core-seconds such as 600s, got {text!r}"
+            )
+        return cls(int(amount), amount != text)
 
-    asked: Asked
-    images: int
-    core_seconds: float
-    distance: float | None
-    interval: tuple[float, float] | None
-    verdicts: tuple[str, ...]
+    def __str__(self) -> str:
+        return f"{self.amount}{'s' if self.in_seconds else ''}"
+
+    def images(self, config: Config, data: ImageSet) -> int:
+        """How many images of this config."""
+        if not self.in_seconds:
+            return self.amount
+        trainer = _trainer(config, data)
+        trainer.advance(images=TRIAL_STEPS // 4 * config.images_per_step)
+        before, started = trainer.images_seen, time.process_time()
+        trainer.advance(images=TRIAL_STEPS * config.images_per_step)
+        rate = (trainer.images_seen - before) / (time.process_time() - started)
+        return max(config.images_per_step, int(rate * self.amount))
 
 
 @dataclass(frozen=True)
@@ -83,12 +87,14 @@ class Bench:
     data: ImageSet
     extractor: Extractor
     reference: Gaussian
-    budget: str
+    budget: Budget
     samples: int
     folder: Path
 
     @classmethod
-    def of(cls, data: ImageSet, extractor: str, budget: str, samples: int, folder: Path) -> Bench:
+    def of(
+        cls, data: ImageSet, extractor: str, budget: Budget, samples: int, folder: Path
+    ) -> Bench:
         """The bench on these real images, whose features it takes."""
         network = catalog.create(extractor)
         reference = Gaussian.of_features(network.extract(data.images).features)
@@ -99,20 +105,16 @@ class Bench:
         """The cell as it was kept, or a run of it, which is then kept."""
         config = load_config(loss, seed=seed)
         about = (self.extractor.name, f"{DATA} {self.data.images.shape}", config.hash())
-        asked = Asked(loss, seed, self.budget, self.samples, *about)
+        asked = Asked(loss, seed, str(self.budget), self.samples, *about)
         path = self.folder / f"{loss}-{seed}.json"
-        if path.exists() and (kept := _read(path)).asked == asked:
+        if path.exists() and (kept := Cell.read(path)).asked == asked:
             return kept
         cell = self._run(asked, config)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(asdict(cell), indent=2), encoding="utf-8")
-        unfinished.replace(path)
+        cell.keep(path)
         return cell
 
     def _run(self, asked: Asked, config: Config) -> Cell:
-        config = load_config(
-            asked.loss, seed=asked.seed, images=images_of(self.budget, config, self.data)
-        )
+        config = replace(config, images=self.budget.images(config, self.data))
         trainer, history = _trainer(config, self.data), []
 
         def remember(progress: Progress) -> None:
@@ -143,99 +145,6 @@ def _trainer(config: Config, data: ImageSet) -> Trainer:
     return Trainer(config, data.images, data.labels, classes, device=torch.device("cpu"))
 
 
-def _read(path: Path) -> Cell:
-    values = json.loads(path.read_text(encoding="utf-8"))
-    interval = values["interval"] and tuple(values["interval"])
-    kept = {"asked": Asked(**values["asked"]), "interval": interval}
-    return Cell(**values | kept | {"verdicts": tuple(values["verdicts"])})
-
-
-def images_of(budget: str, config: Config, data: ImageSet) -> int:
-    """The images of a budget: a number of them, or core-seconds such as `600s` by a timed trial.
-
-    Raises ValueError for any other budget.
-    """
-    number = budget.removesuffix("s")
-    if not number.isdecimal() or int(number) < 1:
-        raise ValueError(f"--budget must be images such as 64000, or core-seconds such as 600s, got {budget!r}")  # fmt: skip  # noqa: E501
-    if number == budget:
-        return int(number)
-    trainer = _trainer(config, data)
-    trainer.advance(images=TRIAL_STEPS // 4 * config.images_per_step)
-    before, started = trainer.images_seen, time.process_time()
-    trainer.advance(images=TRIAL_STEPS * config.images_per_step)
-    rate = (trainer.images_seen - before) / (time.process_time() - started)
-    return max(config.images_per_step, int(rate * int(number)))
-
-
-def summary(loss: str, cells: Sequence[Cell]) -> dict[str, Any]:
-    """A loss's row: the mean over seeds with its 95 % t interval, the best, and each cell."""
-    distances = [cell.distance for cell in cells if cell.distance is not None]
-    return {
-        "loss": loss,
-        "mean": mean(distances) if distances else None,
-        "interval": _over_seeds(distances),
-        "best": min(distances, default=None),
-        "core_seconds": mean(cell.core_seconds for cell in cells),
-        "images": cells[0].images,
-        "verdicts": sorted({verdict for cell in cells for verdict in cell.verdicts}),
-        "published_best": PUBLISHED.get(loss),
-        "cells": [asdict(cell) for cell in cells],
-    }
-
-
-def _over_seeds(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % t interval of a mean, None of fewer than two values.
-
-    >>> low, high = _over_seeds([9.0, 10.0, 11.0])
-    >>> round(low, 2), round(high, 2)
-    (7.52, 12.48)
-    """
-    if len(values) < 2:
-        return None
-    reach = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return max(mean(values) - float(reach), 0.0), mean(values) + float(reach)
-
-
-def agreement(rows: Iterable[dict[str, Any]]) -> float | None:
-    """Spearman's ρ of our best distances with the published ones, None of fewer than three.
-
-    >>> agreement({"best": a, "published_best": b} for a, b in [(1, 20), (2, 30), (3, 40)])
-    1.0
-    """
-    pairs = [(row["best"], row["published_best"]) for row in rows]
-    pairs = [pair for pair in pairs if None not in pair]
-    return float(spearmanr(*zip(*pairs, strict=True)).statistic) if len(pairs) > 2 else None
-
-
-def table(rows: Sequence[dict[str, Any]], extractor: str) -> str:
-    """The rows in Markdown, best mean first."""
-    lines = [
-        f"| loss | FD-{extractor}, mean over seeds [95 %] | best | core-s | images | health | best FID in print |",  # noqa: E501
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    ordered = sorted(rows, key=lambda row: np.inf if row["mean"] is None else row["mean"])
-    return "\n".join([*lines, *map(_line, ordered)])
-
-
-def _line(row: dict[str, Any]) -> str:
-    interval = row["interval"] and " [{:.1f}, {:.1f}]".format(*row["interval"])
-    cells = [
-        row["loss"],
-        f"{_number(row['mean'])}{interval or ''}",
-        _number(row["best"]),
-        f"{row['core_seconds']:.0f}",
-        f"{row['images']:,}",
-        ", ".join(row["verdicts"]) or "healthy",
-        _number(row["published_best"]),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
-
-
 def run(
     bench: Bench, losses: Sequence[str], seeds: int, tell: Callable[[str], object]
 ) -> dict[str, Any]:
@@ -245,13 +154,13 @@ def run(
         for loss in losses:
             cells[loss].append(cell := bench.cell(loss, seed))
             health = ", ".join(cell.verdicts) or "healthy"
-            tell(f"{loss}, seed {seed}: {_number(cell.distance)}, {cell.core_seconds} s, {health}")
+            tell(f"{loss}, seed {seed}: {number(cell.distance)}, {cell.core_seconds} s, {health}")
     rows = [summary(loss, cells[loss]) for loss in losses]
     return {
         "data": DATA,
         "measure": f"FD-{bench.extractor.name} of {bench.samples} samples to {len(bench.data.images)} "
         "training images, which the intervals hold fixed",
-        "budget": bench.budget,
+        "budget": str(bench.budget),
         "seeds": seeds,
         "rows": rows,
         "agreement_with_published": agreement(rows),
@@ -263,7 +172,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.zoo", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
-        "--budget", default="64000", help="of one run: images, or core-seconds such as 600s"
+        "--budget",
+        type=Budget.parse,
+        default="64000",
+        help="of one run: images, or core-seconds such as 600s",
     )
     parser.add_argument("--seeds", type=int, default=3, metavar="N")
     parser.add_argument(

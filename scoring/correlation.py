@@ -12,7 +12,6 @@ from typing import TextIO
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from scoring.columns import Numbers
 from scoring.figure import Figure
@@ -74,6 +73,8 @@ def spearman(first: Numbers, second: Numbers, confidence: float = 0.95) -> Figur
     >>> round(figure.value, 3), round(figure.low, 3), round(figure.high, 3)
     (0.976, 0.862, 0.996)
     """
+    from scipy.stats import rankdata  # takes a second to read, which no page should wait for
+
     count = len(first)
     ranks = np.vstack([rankdata(first), rankdata(second)]) if count else np.zeros((2, 0))
     if count < 2 or (np.ptp(ranks, axis=1) == 0).any():

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
@@ -233,6 +232,8 @@ def spread_for(error_rate: float, sd: float) -> float:
     >>> round(spread_for(0.5, 0.288675), 3)
     1.0
     """
+    from scipy.optimize import brentq  # slow to read, and few pages plan
+
     if sd == 0:
         return 0.0
     h = ndtri(error_rate)

@@ -165,6 +165,7 @@ def web(host: str, port: int) -> Child:
         *(sys.executable, "-m", "gunicorn", "evalsite.wsgi"),
         *("--bind", f"{host}:{port}", "--timeout", "60"),
         *("--workers", "2", "--threads", "4"),  # a slow upload or phone must not block the rest
+        "--preload",  # Django is read once for both
         *("--graceful-timeout", "5", "--access-logfile", "-", "--no-control-socket"),
     ]
     return Child("web", argv, log_of("web"))

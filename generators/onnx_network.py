@@ -34,7 +34,7 @@ def read_network(data: bytes) -> Network:
     """Checks the file without running it; ModelRefusedError says what was got, wanted and to do."""
     model = read_model(data)
     if (kind := metadata(model).get(KIND_KEY, NOISE)) != NOISE:
-        raise ModelRefusedError(f"the network makes its images of another {kind!r}; {WANTED}")
+        raise ModelRefusedError(f"the network takes {kind!r} for its input; {WANTED}")
     noise, label = _inputs(model.graph)
     if len(model.graph.output) != 1:
         raise ModelRefusedError(

@@ -19,7 +19,13 @@ SHARING = ("tests/browser/", "tests/services/")
 
 
 class ByServers(LoadFileScheduling):
-    """Hands out tests a file at a time, but all that share servers to one process."""
+    """Hands out tests a file at a time, but first, to one process each, all that share servers."""
+
+    def _assign_work_unit(self, node):
+        for folder in SHARING:
+            if folder in self.workqueue:
+                self.workqueue.move_to_end(folder, last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid):
         path = super()._split_scope(nodeid)

@@ -213,11 +213,10 @@ def test_one_image_s_logit_does_not_depend_on_the_others(name):
     torch.testing.assert_close(discriminator(images)[:1], discriminator(images[:1]))
 
 
-@pytest.mark.parametrize("name", ["dcgan-64", "sngan-32"])
-def test_an_exported_network_draws_the_same(make_generator, tmp_path, name):
+def test_an_exported_residual_network_draws_the_same(make_generator, tmp_path):
     import onnxruntime
 
-    path = make_generator(2, name=name, conditional=True)
+    path = make_generator(2, name="sngan-32", conditional=True)
     export(path, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(
         tmp_path / "model.onnx", providers=["CPUExecutionProvider"]

@@ -85,7 +85,6 @@ def trained_file(tiny, data, tmp_path):
 @pytest.mark.parametrize(
     ("name", "network"),
     [
-        ("edges-to-fashion", "generator"),
         ("enlarge-14-to-28", "generator"),
         ("sneakers-to-boots", "back"),
     ],

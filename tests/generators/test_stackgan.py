@@ -21,7 +21,8 @@ def config(tiny):
     """Four steps of the first stage, then four of the second."""
 
     def make(**overrides):
-        return tiny(NAME, **{"images": 32, "penalty.every": 2, **overrides})
+        schedule = {"images": 32, "stage_two_from": 0.5, "penalty.every": 2}
+        return tiny(NAME, **{**schedule, **overrides})
 
     return make
 

@@ -1,5 +1,6 @@
 """Everything random in one step of training: real images, noise, places; drawn from (seed, step)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 FIRST = 2**64 - 1  # the step whose draws belong to the time before the first
+Draw = Callable[[np.random.Generator], NDArray[np.generic]]
+
+
+def generator_of(seed: int, step: int) -> np.random.Generator:
+    """The random numbers of one step of a run."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, step], np.uint64)))
 
 
 @dataclass(frozen=True)
@@ -70,23 +77,61 @@ class Feed:
         self.data, self.batch, self.step = data, batch, step
         self._share = share or Share()
         self._device = data.images.device
-        self._random = np.random.Generator(np.random.Philox(key=np.array([seed, step], np.uint64)))
+        self._random = generator_of(seed, step)
 
     def real(self, label: int | None = None) -> tuple[Tensor, Tensor | None]:
         """Real images float (B, C, H, W) in [−1, 1], of one class if asked, and their labels (B,)."""
         rows = self.data.of_class(label)
-        drawn = self._random.integers(len(self.data if rows is None else rows), size=self.batch)
-        index = self._to_device(drawn if rows is None else rows[drawn])
+        among = len(self.data if rows is None else rows)
+
+        def draw(random: np.random.Generator) -> NDArray[np.generic]:
+            drawn = random.integers(among, size=self.batch)
+            return drawn if rows is None else rows[drawn]
+
+        index = self._drawn(draw)
         labels = self.data.labels
         return self.data.take(index), None if labels is None else labels[index]
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal (B, *shape)."""
-        return self._to_device(self._random.standard_normal((self.batch, *shape), np.float32))
+        size = (self.batch, *shape)
+        return self._drawn(lambda random: random.standard_normal(size, np.float32))
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform in [0, 1), (B, *shape)."""
-        return self._to_device(self._random.random((self.batch, *shape), np.float32))
+        size = (self.batch, *shape)
+        return self._drawn(lambda random: random.random(size, np.float32))
 
-    def _to_device(self, rows: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(self._share.of(rows)).to(self._device, non_blocking=True)
+    def _drawn(self, draw: Draw) -> Tensor:
+        """The next draw, this process's rows of it, on the device."""
+        rows = self._share.of(draw(self._random))
+        return torch.from_numpy(rows).to(self._device, non_blocking=True)
+
+
+class RecordedFeed(Feed):
+    """A feed whose draws lie in tensors that stay where they are, for a step that is played again.
+
+    The first time through each draw makes its tensor. `refill` draws for another step, in the same
+    order, into the same tensors, and gives them out again from the first.
+    """
+
+    def __init__(self, data: RealImages, batch: int, *, seed: int, step: int) -> None:
+        super().__init__(data, batch, seed=seed, step=step)
+        self._seed = seed
+        self._draws: list[tuple[Draw, Tensor]] = []
+        self._given = 0
+
+    def refill(self, step: int) -> None:
+        """Puts the draws of another step in the place of the last."""
+        self.step, self._given = step, 0
+        random = generator_of(self._seed, step)
+        for draw, tensor in self._draws:
+            rows = torch.from_numpy(draw(random))
+            tensor.copy_(rows.pin_memory() if tensor.is_cuda else rows, non_blocking=True)
+
+    def _drawn(self, draw: Draw) -> Tensor:
+        if self._given == len(self._draws):
+            self._draws.append((draw, super()._drawn(draw)))
+        _, tensor = self._draws[self._given]
+        self._given += 1
+        return tensor

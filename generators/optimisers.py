@@ -30,7 +30,11 @@ class Optimisers:
         """The learning rates at a share of the budget."""
         factor = decay(share, self._decay_from)
         for name, adam in self._adams.items():
-            adam.param_groups[0]["lr"] = self._rates[name] * factor
+            group, rate = adam.param_groups[0], self._rates[name] * factor
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     def descend(self, team: str, objective: Tensor) -> Tensor:
         """One step of a team down the gradient of a scalar, or of its mean over the processes.
@@ -59,7 +63,9 @@ class Optimisers:
 
 def _adam(networks: Sequence[nn.Module], betas: tuple[float, float]) -> torch.optim.Adam:
     parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
-    adam = torch.optim.Adam(parameters, betas=betas, fused=True)
+    recorded = parameters[0].is_cuda  # into a CUDA graph, which reads the rate where it lies
+    rate = torch.zeros((), device=parameters[0].device) if recorded else 0.0
+    adam = torch.optim.Adam(parameters, rate, betas, fused=True, capturable=recorded)
     for parameter in parameters:
         adam.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),

@@ -19,7 +19,8 @@ from generators.data import Images, check_data, count_classes, data_hash
 from generators.distributed import average, check_shared, share_batch_norms
 from generators.ema import Ema
 from generators.examination import SAMPLES, Reference, examine
-from generators.feed import FIRST, Feed, RealImages, Share
+from generators.feed import FIRST, Feed, RealImages, RecordedFeed, Share
+from generators.graphs import Recorder, as_cuda_graph
 from generators.models import create_model
 from generators.networks.shape import ImageShape
 from generators.optimisers import Optimisers
@@ -100,6 +101,8 @@ class Trainer:
         self.model.start(self._feed(FIRST))
         self.optimisers = Optimisers(self.model.teams(), config, self.share)
         self.ema = Ema({name: getattr(model, name) for name in model.averaged}, config.ema)
+        recorded = self.device.type == "cuda" and self.share.world == 1
+        self._recorder = Recorder(self._recorded_feed, as_cuda_graph) if recorded else None
         # Sums since the last report, kept on the device: reading them would wait for it.
         self._sums = torch.zeros(len(model.watched), device=self.device)
 
@@ -149,15 +152,26 @@ class Trainer:
         config = self.config
         return Feed(self.data, config.batch, seed=config.seed, step=step, share=self.share)
 
+    def _recorded_feed(self, step: int) -> RecordedFeed:
+        return RecordedFeed(self.data, self.config.batch, seed=self.config.seed, step=step)
+
     def _train_step(self) -> None:
         share = self.step / self.config.steps
         self.optimisers.set_rates(share)
-        watched = self.model.step(self._feed(self.step), self.optimisers, share)
+        watched = self._step_model(share)
         values = torch.stack([watched[name].float() for name in self.model.watched])
         average([values], self.share)
         self._sums += values
         self.ema.update(self.step)
         self.step += 1
+
+    def _step_model(self, share: float) -> Mapping[str, Tensor]:
+        kind = None if self._recorder is None else self.model.kind(self.step, share)
+        if self._recorder is None or kind is None:
+            return self.model.step(self._feed(self.step), self.optimisers, share)
+        return self._recorder.step(
+            kind, self.step, lambda feed: self.model.step(feed, self.optimisers, share)
+        )
 
     @property
     def _report_every(self) -> int:

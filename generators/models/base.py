@@ -1,7 +1,7 @@
 """What every model has: networks, the teams that train them, one step, and pictures of how it goes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import ClassVar
 
@@ -41,6 +41,13 @@ class Model(nn.Module, ABC):
 
     def start(self, feed: Feed) -> None:  # most models need nothing
         """What must be fixed before the first step of a fresh run."""
+
+    def kind(self, step: int, share: float) -> Hashable | None:
+        """What all steps of the same kernels share; None where a step must be run by Python.
+
+        That is so where a value is asked of the device, or the share of the budget enters by value.
+        """
+        return None
 
     def autocast(self) -> AbstractContextManager[None]:
         """The precision of the forward passes; losses are taken outside, in float32."""

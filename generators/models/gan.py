@@ -1,6 +1,6 @@
 """Two players: a generator that draws from noise, and a discriminator that tells its images from real ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -65,6 +65,11 @@ class Gan(Model):
             for name, reference in self._references.items():
                 getattr(self, name)(reference.inputs, reference.labels)
 
+    def kind(self, step: int, share: float) -> Hashable | None:
+        """Whether the penalty is due; gates ask the device, and noise falls with the share."""
+        tricks = self.config.tricks
+        return None if tricks.gated or tricks.instance_noise else self._penalty_is_due(step)
+
     def step(self, feed: Feed, optimisers: Optimisers, share: float) -> Mapping[str, Tensor]:
         """K steps of the discriminator; the generator learns on the fakes of the last."""
         steps = self.config.discriminator.steps
@@ -111,7 +116,7 @@ class Gan(Model):
     ) -> dict[str, Tensor]:
         """One step on the sum of both parts of its loss and, when it is due, the penalty."""
         real, fake = real.detached(), self.seen(fake.detached(), feed, share)
-        penalty_is_due = self._penalty_is_due(feed)
+        penalty_is_due = self._penalty_is_due(feed.step)
         real.images.requires_grad_(penalty_is_due and self.config.penalty.name == "r1")
         on_real, on_fake = self.judge(real), self.judge(fake)
         parts = self.discriminator_parts(on_real, on_fake)
@@ -147,9 +152,9 @@ class Gan(Model):
         trained = [part for part, gate in zip(parts, gates, strict=True) if _is_open(part, gate)]
         return sum(trained[1:], trained[0]) if trained else None
 
-    def _penalty_is_due(self, feed: Feed) -> bool:
+    def _penalty_is_due(self, step: int) -> bool:
         penalty = self.config.penalty
-        return penalty.name != "none" and feed.step % penalty.every == 0
+        return penalty.name != "none" and step % penalty.every == 0
 
     def _penalty(self, real: Pictures, fake: Pictures, on_real: Tensor, feed: Feed) -> Tensor:
         penalty = self.config.penalty

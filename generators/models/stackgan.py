@@ -1,6 +1,6 @@
 """A StackGAN (Zhang et al. 2017): one game at half the size, then one at the full size over the first."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 import torch
@@ -45,6 +45,11 @@ class StackGan(Gan):
         small = build_discriminator(config, half(shape))
         self.discriminator = BySize(small, self.discriminator, shape.resolution_px)
         self.on_second = False
+
+    def kind(self, step: int, share: float) -> Hashable | None:
+        """That of any GAN, in the stage whose turn it is."""
+        plain = super().kind(step, share)
+        return None if plain is None else (plain, share >= self.config.stage_two_from)
 
     def step(self, feed: Feed, optimisers: Optimisers, share: float) -> Mapping[str, Tensor]:
         """One step of the stage whose turn it is."""

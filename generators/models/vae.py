@@ -1,6 +1,6 @@
 """The variational autoencoder: an encoder and a generator that draws the image of a code again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,10 @@ class Vae(Model):
     def teams(self) -> Mapping[str, tuple[Sequence[nn.Module], float]]:
         both = [self.generator, self.encoder]
         return {"generator": (both, self.config.generator.learning_rate)}
+
+    def kind(self, step: int, share: float) -> Hashable | None:
+        """All steps are alike."""
+        return "step"
 
     def step(self, feed: Feed, optimisers: Optimisers, share: float) -> Mapping[str, Tensor]:
         """One step of both on real images: read, drawn again."""

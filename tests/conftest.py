@@ -14,22 +14,22 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright leaves its loop running
 
 
-SHARING = ("tests/browser/", "tests/services/")
-"""Folders of tests that share servers which are slow to start."""
+SHARING = ("tests/browser/test_journey.py", "tests/services/", "tests/browser/")
+"""Tests that share servers which are slow to start; the last of these take longest, and start first."""
 
 
 class ByServers(LoadFileScheduling):
     """Hands out tests a file at a time, but first, to one process each, all that share servers."""
 
     def _assign_work_unit(self, node):
-        for folder in SHARING:
-            if folder in self.workqueue:
-                self.workqueue.move_to_end(folder, last=False)
+        for scope in SHARING:
+            if scope in self.workqueue:
+                self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid):
         path = super()._split_scope(nodeid)
-        return next((folder for folder in SHARING if path.startswith(folder)), path)
+        return next((scope for scope in SHARING if path.startswith(scope)), path)
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -21,6 +21,7 @@ FLOP_AN_IMAGE = 11.43e9
 """Of Inception-v3 at 299 px: two for each multiplication and addition."""
 
 NETWORK_IMAGES, RESIZED_IMAGES, GPU_IMAGES = 32, 64, 2048
+LEAST_FOR_WORKERS = 1000  # so that the start of Python is a small part of the time
 PEERS_END_TO_END = ("pytorch-fid", "clean-fid", "torch-fidelity", "torchmetrics")
 FLAT = (10_000, 100_000)
 FLATNESS = 1.2
@@ -158,12 +159,13 @@ def memory(bench: Bench) -> list[Found]:
 def workers(bench: Bench) -> list[Found]:
     """As many worker processes as there are cores beside one, their start included."""
     counts = (1, len(bench.cores))
-    given = {"weights": bench.weights, "images": bench.images}
+    images = max(bench.images, LEAST_FOR_WORKERS)
+    given = {"weights": bench.weights, "images": images}
     one, all_of_them = (
         bench.once(bench.cores[:count], Task("workers", given | {"workers": count})).seconds
         for count in counts
     )
-    what = f"Inception features of {bench.images} images, {counts[1]} workers beside one"
+    what = f"Inception features of {images} images, {counts[1]} workers beside one"
     return [
         Quantity(
             what,

@@ -16,7 +16,7 @@ from generators.config import Config, ConfigError, available_configs, load_confi
 from generators.data import Images
 from generators.distributed import processes
 from generators.health import Verdict
-from generators.onnx_export import export
+from generators.onnx_export import ENCODER, GENERATOR, export
 from generators.onnx_sampling import inspect_onnx, sample_onnx
 from generators.outputs import OutputError, save_images
 from generators.run_folder import RunFolder, RunFolderError
@@ -62,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     export_command = commands.add_parser("export", help="write a generator as an ONNX network")
     export_command.add_argument("generator", type=Path, metavar="GENERATOR.safetensors")
     export_command.add_argument("--out", type=Path, required=True, metavar="MODEL.onnx")
+    export_command.add_argument(
+        "--network", default=GENERATOR, help=f"another of the file's: {ENCODER} or back"
+    )
+    export_command.add_argument(
+        "--mixtures", action="store_true", help="take shares of the classes in place of a label"
+    )
     export_command.set_defaults(run=_export)
     commands.add_parser("configs", help="list the shipped configs").set_defaults(run=_configs)
     return parser
@@ -330,7 +336,7 @@ def _bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _export(options: argparse.Namespace) -> None:
-    export(options.generator, options.out)
+    export(options.generator, options.out, options.network, soft_labels=options.mixtures)
     print(options.out)
 
 

@@ -143,6 +143,13 @@ def test_a_pool_a_file_and_a_folder_hold_the_same_images(generator, tmp_path):
     assert np.array_equal(folder.images, file["images"])
 
 
+def test_a_network_that_the_file_does_not_hold_is_named(generator, tmp_path, capsys):
+    out = tmp_path / "model.onnx"
+    assert main(["export", generator, "--out", str(out), "--network", "encoder"]) == 2
+    assert "holds no network 'encoder': choose generator" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_an_exported_network_samples_the_same_pool(generator, tmp_path):
     model = tmp_path / "model.onnx"
     assert main(["export", generator, "--out", str(model)]) == 0

@@ -40,12 +40,14 @@ class DcganGenerator(nn.Module):
     with; the paper's figure 1 has twice as many. The noise is normal, the paper's uniform.
     """
 
+    halvings = staticmethod(halvings)
+
     def __init__(self, config: Config, shape: ImageShape) -> None:
         super().__init__()
-        stages = halvings(shape.resolution_px)
+        stages = self.halvings(shape.resolution_px)
         widths = [config.generator.features * 2**i for i in reversed(range(stages))]
         self.resolution_px = shape.resolution_px
-        self.start_px = start_px(shape.resolution_px)
+        self.start_px = -(-shape.resolution_px >> stages)
         self.condition = Conditioned(shape.class_count)
         self.project = nn.Linear(config.z_dim + shape.class_count, widths[0] * self.start_px**2)
         norm = NORMALISATIONS[config.generator.normalisation]
@@ -68,9 +70,11 @@ class DcganGenerator(nn.Module):
 class DcganDiscriminator(nn.Module):
     """Convolutions 4×4 stride 2, from `features` on doubled; then a logit on the flat map."""
 
+    halvings = staticmethod(halvings)
+
     def __init__(self, config: Config, shape: ImageShape) -> None:
         super().__init__()
-        stages = halvings(shape.resolution_px)
+        stages = self.halvings(shape.resolution_px)
         norm = NORMALISATIONS[config.discriminator.normalisation]
         width = shape.channels
         layers: list[nn.Module] = []

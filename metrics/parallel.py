@@ -11,6 +11,7 @@ from functools import partial
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from threading import current_thread, main_thread
 from typing import Any, Protocol, TypeVar
 
 from metrics.errors import MetricError, WorkerDied
@@ -138,15 +139,37 @@ def _inherited() -> Iterator[None]:
     """
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        with _interruption_put_off():
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                yield
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
             os.environ.pop(name)
             if value is not None:
                 os.environ[name] = value
+
+
+@contextmanager
+def _interruption_put_off() -> Iterator[None]:
+    """Let Ctrl-C wait until the end of this context: a process half started would complain.
+
+    A mask is not enough: it is of one thread, and any other may take the signal for all.
+    """
+    if current_thread() is not main_thread():  # where Python lets no handler be set, nor runs one
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _serve(job: Job[Task], connection: Connection) -> None:

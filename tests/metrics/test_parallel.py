@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metrics.errors import MetricError, NotFinite, WorkerDied
-from metrics.parallel import cores, run
+from metrics.parallel import _inherited, cores, run
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,17 @@ def test_no_workers_are_refused(tmp_path):
 
 def test_there_is_at_least_one_core():
     assert 1 <= cores() <= os.cpu_count()
+
+
+def test_an_interruption_waits_until_a_process_has_all_it_needs_whichever_thread_takes_it():
+    """Threads of numerical libraries block no signal, and what they take interrupts the main one."""
+    go = threading.Event()
+    other = threading.Thread(target=lambda: go.wait() and signal.raise_signal(signal.SIGINT))
+    other.start()
+    before, went_on = signal.getsignal(signal.SIGINT), False
+    with pytest.raises(KeyboardInterrupt), _inherited():
+        go.set()
+        other.join()
+        went_on = True
+    assert went_on
+    assert signal.getsignal(signal.SIGINT) is before

@@ -6,7 +6,7 @@ PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do 
 VENV := .venv/bin
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')  # browser and services mostly wait
 
-.PHONY: run test lint bench messages clean
+.PHONY: run test tests lint rules types bench messages clean
 
 run:  ## set up, then the site with its broker and workers; PORT=8000
 	@$(PYTHON) deploy/bootstrap.py run
@@ -14,13 +14,20 @@ run:  ## set up, then the site with its broker and workers; PORT=8000
 
 test:  ## set up, then linters and all tests
 	@$(PYTHON) deploy/bootstrap.py test
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory rules
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+tests:
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile --durations 20
 
-lint:
+lint: rules types
+
+rules:
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check --quiet .
 	$(VENV)/lint-imports --no-logo
+
+types:
 	$(VENV)/mypy
 
 bench:  ## what is timed, as JSON

@@ -40,8 +40,7 @@ def check_shared(config: Config, share: Share) -> None:
         raise ConfigError(
             f"batch must be a multiple of the {share.world} processes, got {config.batch}"
         )
-    whole = {
-        "model": (config.model, config.model == "cyclegan"),
+    refused = {
         "loss": (config.loss, config.loss in ("relativistic", "began")),
         "penalty.name": (config.penalty.name, config.penalty.name == "dragan"),
         "discriminator.minibatch_kernels": (
@@ -50,7 +49,7 @@ def check_shared(config: Config, share: Share) -> None:
         ),
         "tricks.gate_real, gate_fake or gate_generator": ("above 0", config.tricks.gated),
     }
-    for key, (value, needs_all) in whole.items():
+    for key, (value, needs_all) in refused.items():
         if needs_all:
             raise ConfigError(
                 f"{key} {value!r} needs a whole batch, and each of {share.world} processes sees a "
@@ -68,6 +67,16 @@ def average(tensors: Sequence[Tensor], share: Share) -> None:
     parts = torch.split(flat / share.world, [tensor.numel() for tensor in tensors])
     shaped = [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
     torch._foreach_copy_(list(tensors), shaped)
+
+
+@torch.no_grad()
+def whole(part: Tensor, share: Share) -> Tensor:
+    """The rows of all processes' equal parts of a batch, in order."""
+    if share.world == 1:
+        return part
+    parts = [torch.empty_like(part) for _ in range(share.world)]
+    distributed.all_gather(parts, part.contiguous())
+    return torch.cat(parts)
 
 
 def share_batch_norms(network: nn.Module, share: Share) -> None:

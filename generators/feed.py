@@ -75,7 +75,7 @@ class Feed:
         self, data: RealImages, batch: int, *, seed: int, step: int, share: Share | None = None
     ) -> None:
         self.data, self.batch, self.step = data, batch, step
-        self._share = share or Share()
+        self.share = share or Share()
         self._device = data.images.device
         self._random = generator_of(seed, step)
 
@@ -102,9 +102,14 @@ class Feed:
         size = (self.batch, *shape)
         return self._drawn(lambda random: random.random(size, np.float32))
 
+    def common(self, *shape: int) -> Tensor:
+        """Uniform in [0, 1), of this shape, the same in all processes."""
+        drawn = self._random.random(shape, np.float32)
+        return torch.from_numpy(drawn).to(self._device, non_blocking=True)
+
     def _drawn(self, draw: Draw) -> Tensor:
         """The next draw, this process's rows of it, on the device."""
-        rows = self._share.of(draw(self._random))
+        rows = self.share.of(draw(self._random))
         return torch.from_numpy(rows).to(self._device, non_blocking=True)
 
 

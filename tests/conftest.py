@@ -14,26 +14,38 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright leaves its loop running
 
 
-SHARING = ("tests/browser/test_journey.py", "tests/services/", "tests/browser/")
-"""Tests that share servers which are slow to start; the last of these take longest, and start first."""
+EXPORTING = ("commands", "networks", "norms", "onnx_export", "onnx_sampling", "stackgan")
+TOGETHER = {
+    "exports": (
+        *(f"tests/generators/test_{name}.py" for name in EXPORTING),
+        "tests/evalsite/test_play.py",
+    ),
+    "services": ("tests/services/",),
+    "journey": ("tests/browser/test_journey.py",),
+    "browser": ("tests/browser/",),
+}
+"""Tests that share what is slow to be ready: servers, or torch's exporter, which takes seconds the first time.
+
+A test is of the first that fits; the last take longest.
+"""
 
 
-class ByServers(LoadFileScheduling):
-    """Hands out tests a file at a time, but first, to one process each, all that share servers."""
+class Together(LoadFileScheduling):
+    """Hands out tests a file at a time but first, to one process each, all that share what is slow."""
 
     def _assign_work_unit(self, node):
-        for scope in SHARING:
-            if scope in self.workqueue:
-                self.workqueue.move_to_end(scope, last=False)
+        for name in TOGETHER:
+            if name in self.workqueue:
+                self.workqueue.move_to_end(name, last=False)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid):
         path = super()._split_scope(nodeid)
-        return next((scope for scope in SHARING if path.startswith(scope)), path)
+        return next((name for name, paths in TOGETHER.items() if path.startswith(paths)), path)
 
 
 def pytest_xdist_make_scheduler(config, log):
-    return ByServers(config, log)
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from evalsite.catalog.sweeps import (
     read_space,
     words,
 )
-from evalsite.catalog.training_recipes import Recipe, recipes, refusals
+from evalsite.catalog.training_recipes import Recipe, recipes, refusals, too_many
 from evalsite.catalog.uploads import PUBLISHED, UploadRefused, kind_of, weights_in
 from generators.config import Config, ConfigError, load_config, parse_override
 
@@ -99,8 +99,11 @@ class TrainForm(GeneratorForm):
         except ConfigError as error:
             self.add_error("changes", str(error))
             return
-        for refusal in refusals(cleaned["loaded"], cleaned["dataset"]):
+        asked = cleaned["loaded"], cleaned["dataset"]
+        for refusal in (found := refusals(*asked)):
             self.add_error("dataset", refusal)
+        if not found and (words := too_many(*asked, cleaned["pool_size"])):
+            self.add_error("pool_size", words)
 
     def load(self, **more: Any) -> Config:
         """The configuration that is asked for, `more` of its values replaced; may raise ConfigError."""

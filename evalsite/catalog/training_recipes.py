@@ -54,6 +54,28 @@ def refusals(config: Config, dataset: Dataset) -> list[str]:
     return [words for words in (*checks, *_ends(config, dataset)) if words]
 
 
+def too_many(config: Config, dataset: Dataset, pool_size: int) -> str:
+    """Why a pool cannot be as large, and how large it can be; empty if it can.
+
+    A network from image to image makes one of each held-out image or, where it turns a class into
+    another, of each in that class.
+    """
+    if config.translation.task == "none" or not pool_size:
+        return ""
+    pool = dataset.held_out_pool
+    most, words = pool.count, "held-out images"
+    if config.translation.task == "classes":
+        labels, name = pool.open().labels, config.translation.from_class
+        most = 0 if labels is None else int((labels == name).sum())
+        words += f" of class {name}"
+    if pool_size <= most:
+        return ""
+    return (
+        f"The pool of this recipe is made from {words}, each used once, and {dataset} has {most:,}:"
+        f" ask for at most {most:,}, got {pool_size:,}."
+    )
+
+
 def _size(dataset: Dataset) -> str:
     if SMALLEST_PX <= dataset.resolution_px <= LARGEST_PX:
         return ""

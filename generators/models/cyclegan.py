@@ -10,6 +10,7 @@ from torch.nn.functional import l1_loss
 
 from generators.config import Config
 from generators.data import TrainingDataError
+from generators.distributed import whole
 from generators.feed import Feed, RealImages
 from generators.losses import LOSSES
 from generators.models.base import Model
@@ -70,7 +71,7 @@ class CycleGan(Model):
         filled = 0
         while filled < len(older):
             images, _ = feed.real(label)
-            fakes = self._pass(network, images)[: len(older) - filled]
+            fakes = whole(self._pass(network, images), feed.share)[: len(older) - filled]
             older[filled : filled + len(fakes)] = fakes
             filled += len(fakes)
 
@@ -152,13 +153,17 @@ def exchange(older: Tensor, fakes: Tensor, feed: Feed) -> Tensor:
     """The fakes (N, C, H, W), each with an even chance exchanged for one of the older ones.
 
     `older` (M, C, H, W) then holds the newer one in its place (Shrivastava et al. 2017, section 2.3).
+    Several processes exchange the fakes of all in the same way, and each is given its own.
     """
-    slots = feed.uniform(len(older))[0].argsort()[: len(fakes)]
+    share = feed.share
+    mine = slice(share.rank * len(fakes), (share.rank + 1) * len(fakes))
+    fakes = whole(fakes, share)
+    slots = feed.common(len(older)).argsort()[: len(fakes)]
     met, rest = fakes[: len(slots)], fakes[len(slots) :]
-    exchanged = feed.uniform(1, 1, 1)[: len(slots)] < EXCHANGED
+    exchanged = feed.common(len(slots), 1, 1, 1) < EXCHANGED
     shown = torch.where(exchanged, older[slots], met)
     older[slots] = torch.where(exchanged, met, older[slots])
-    return torch.cat([shown, rest])
+    return torch.cat([shown, rest])[mine]
 
 
 def rows_of(data: RealImages, label: int) -> NDArray[np.int64]:

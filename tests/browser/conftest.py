@@ -1,5 +1,7 @@
 """A headless Chromium, a live site to look at with it, and the people who do."""
 
+from collections import defaultdict
+
 import pytest
 from playwright.sync_api import expect
 
@@ -76,35 +78,65 @@ def chromium():
         yield browser
 
 
+@pytest.fixture(scope="session")
+def contexts(chromium):
+    """Browser contexts that nobody uses, by their options: a new one costs more than most tests."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def person(chromium):
-    """Lets one more person come, with a browser context (cookies, storage, screen) of their own."""
-    contexts = []
+def person(chromium, contexts, sites):
+    """Lets one more person come, with a browser context (cookies, storage, screen) of their own.
+
+    It was another's in an earlier test, and holds nothing of theirs.
+    """
+    lent = []
 
     def come(**options):
-        context = chromium.new_context(**options)
+        free = contexts[repr(options)]
+        context = free.pop() if free else chromium.new_context(**options)
         context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
+        lent.append((free, context))
         return context
 
     yield come
-    for context in contexts:
-        context.close()
+    for free, context in lent:
+        forget(context, [site.url for site in sites])
+        free.append(context)
+
+
+def forget(context, origins):
+    """Leave a context as if nobody had used it."""
+    context.set_offline(False)
+    context.clear_permissions()
+    context.clear_cookies()
+    page = context.new_page()
+    for other in context.pages[:-1]:
+        other.close()
+    browser = context.new_cdp_session(page)
+    for origin in origins:
+        browser.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+    page.close()
 
 
 @pytest.fixture(scope="session")
-def make_site(tmp_path_factory):
+def sites():
+    """All that were started."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def make_site(tmp_path_factory, sites):
     """Starts a site in a new folder; `env` is its environment."""
-    made = []
 
     def make(**env):
         site = Site(tmp_path_factory.mktemp("site") / "data", env)
-        made.append(site)
+        sites.append(site)
         site.start("--workers", "1")
         return site
 
     yield make
-    for site in made:
+    for site in sites:
         site.destroy()
 
 

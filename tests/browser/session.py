@@ -12,6 +12,13 @@ EVERY_CANVAS_SHOWS = """() => [...document.querySelectorAll("canvas")].every((ca
 KEYS = {"real": "ArrowLeft", "fake": "ArrowRight"}
 
 
+def without_locks(context):
+    """A new tab that has no locks."""
+    page = context.new_page()
+    page.add_init_script(WITHOUT_LOCKS)
+    return page
+
+
 def start(page, study):
     """Consent, and go on to the first question."""
     consent(page, study)

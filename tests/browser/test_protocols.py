@@ -9,7 +9,6 @@ from tests.browser.session import (
     EVERY_CANVAS_SHOWS,
     PHONE,
     RESULT,
-    WITHOUT_LOCKS,
     give,
     give_last,
     is_told,
@@ -18,6 +17,7 @@ from tests.browser.session import (
     post_twice,
     shown,
     start,
+    without_locks,
 )
 from tests.live import TWO_FRAMES, consent, press_card, wait_for_question
 
@@ -155,10 +155,9 @@ def test_two_tabs_share_one_staircase(site, studies, person):
 
 def test_two_tabs_without_locks_do_not_fork_the_staircase(site, studies, person):
     study, context = studies["flash in two tabs without locks"], person()
-    context.add_init_script(WITHOUT_LOCKS)
-    first = context.new_page()
+    first = without_locks(context)
     start(first, study)
-    second = context.new_page()
+    second = without_locks(context)
     second.goto(study)
     press_card(second)
     wait_for_question(second)

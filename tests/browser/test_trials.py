@@ -8,7 +8,6 @@ from tests.browser.session import (
     EVERY_CANVAS_SHOWS,
     PHONE,
     RESULT,
-    WITHOUT_LOCKS,
     give,
     give_last,
     is_told,
@@ -17,6 +16,7 @@ from tests.browser.session import (
     post_twice,
     shown,
     start,
+    without_locks,
 )
 from tests.live import answer, answers_of, consent, press_card, wait_for_question
 
@@ -74,8 +74,7 @@ def test_the_tab_opened_last_goes_on_and_the_other_says_so(site, studies, person
 
 def test_of_two_tabs_without_locks_the_first_answer_to_each_trial_stands(site, studies, person):
     study, context = studies["tabs without locks"], person()
-    context.add_init_script(WITHOUT_LOCKS)
-    first, second = context.new_page(), context.new_page()
+    first, second = without_locks(context), without_locks(context)
     start(first, study)
     second.goto(study)
     press_card(second)
@@ -108,9 +107,8 @@ def test_going_back_and_coming_again_loses_nothing(site, studies, person):
 
 def test_a_page_restored_as_it_was_left_asks_the_server_again(studies, person):
     study, context = studies["restored"], person()
-    page, other = context.new_page(), context.new_page()
+    page, other = context.new_page(), without_locks(context)
     start(page, study)
-    other.add_init_script(WITHOUT_LOCKS)
     other.goto(study)
     press_card(other)
     give(other, ["real"] * 10)  # a batch, so that it is sent

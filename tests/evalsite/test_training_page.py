@@ -333,6 +333,21 @@ def test_a_refused_recipe_says_what_helps(train):
     assert Generator.objects.get().run.state == JobState.QUEUED
 
 
+@pytest.mark.parametrize(
+    ("config", "most", "words"),
+    [
+        ("edges-to-fashion", 30, "from held-out images, each used once, and Shoes has 30: ask for at most 30, got 31"),
+        ("sneakers-to-boots", 3, "from held-out images of class 7, each used once, and Shoes has 3: ask for at most 3"),
+    ],
+)  # fmt: skip
+def test_a_pool_of_more_pictures_than_there_are_inputs_is_refused(train, config, most, words):
+    shoes = factories.dataset("Shoes", train=30, test=30, classes="0123456789")
+    errors = train(shoes, config=config, pool_size=most + 1)
+    assert list(errors) == ["pool_size"]
+    assert words in errors["pool_size"][0]
+    assert train(shoes, config=config, pool_size=most) is None
+
+
 def test_the_sizes_that_are_refused_are_those_of_the_networks():
     ours = (training_recipes.SMALLEST_PX, training_recipes.LARGEST_PX)
     assert ours == (shape.SMALLEST_PX, shape.LARGEST_PX)

@@ -15,7 +15,7 @@ from evalsite.studies.design import Rules
 from evalsite.studies.services import launch_study
 from pools import sources, store
 from pools.entries import source_of_array
-from pools.store import Images
+from pools.store import Images, Labels
 
 
 def fill(*, images: int, studies: Sequence[dict[str, Any]]) -> None:
@@ -24,12 +24,11 @@ def fill(*, images: int, studies: Sequence[dict[str, Any]]) -> None:
     Each study has `name`, `protocol` and `trials`, and may have what else `launch_study` takes, its
     rules as JSON. All belong to the researcher with the address EMAIL.
     """
-    real = sources.load("mnist", split="test", limit=images).images
+    real = sources.load("mnist", split="test", limit=images)
     owner = User.objects.create_user(EMAIL, PASSWORD)
-    dataset = import_dataset(
-        "Digits", {"train": source_of_array(real)}, resolution_px=28, channels=1
-    )
-    pool = forge(dataset, owner, real)
+    splits = {"train": source_of_array(real.images, real.labels, real.class_names)}
+    dataset = import_dataset("Digits", splits, resolution_px=28, channels=1)
+    pool = forge(dataset, owner, real.images, real.labels)
     launched = {
         study["name"]: launch_study(
             owner=owner,
@@ -43,7 +42,7 @@ def fill(*, images: int, studies: Sequence[dict[str, Any]]) -> None:
     print(json.dumps(launched))
 
 
-def forge(dataset: Dataset, owner: User, real: Images) -> Pool:
+def forge(dataset: Dataset, owner: User, real: Images, labels: Labels | None) -> Pool:
     """A ready pool of the same digits under noise."""
     noise = np.random.default_rng(0).normal(0, 40, real.shape)
     forged = np.clip(real + noise, 0, 255).astype(np.uint8)
@@ -55,8 +54,10 @@ def forge(dataset: Dataset, owner: User, real: Images) -> Pool:
         owner=owner,
     )
     key = random_key()
-    written = store.create(store_url(key), count=len(forged), resolution_px=28, channels=1)
-    written.write(0, forged)
+    written = store.create(
+        store_url(key), count=len(forged), resolution_px=28, channels=1, labelled=True
+    )
+    written.write(0, forged, labels)
     return Pool.jobs.create(
         generator=generator,
         key=key,

@@ -46,17 +46,17 @@ def folder(pins: Path = PINS) -> Path:
     return Path(cache) / "uncanny" / f"peers-{key}"
 
 
-def find_peers() -> Peers:
-    """Make the environment unless it is there, and look at which peers can be imported.
+def find_peers(pins: Path = PINS, module: str = MODULE, names: Sequence[str] = PEERS) -> Peers:
+    """Make the environment of these pins unless it is there, and look at which peers can be imported.
 
     What cannot be had is absent and no error: without a network that is all of them, and it is
     tried again the next time.
     """
-    home = folder()
+    home = folder(pins)
     python = home / "bin" / "python"
     if not (home / "complete").exists():
-        _make(home, python, pinned(PINS.read_text()))
-    return _looked_at(python)
+        _make(home, python, pinned(pins.read_text()))
+    return _looked_at(python, module, names)
 
 
 def _make(home: Path, python: Path, pins: Sequence[str]) -> None:
@@ -80,13 +80,13 @@ def _install(python: Path, *what: str) -> bool:
     return subprocess.call([*pip, *what], stdout=sys.stderr) == 0
 
 
-def _looked_at(python: Path) -> Peers:
+def _looked_at(python: Path, module: str, names: Sequence[str]) -> Peers:
     try:
-        with side(python, MODULE, [min(os.sched_getaffinity(0))]) as peers:
+        with side(python, module, [min(os.sched_getaffinity(0))]) as peers:
             peers.prepare(VERSIONS)
             found = peers.do(VERSIONS).value
     except (TaskFailed, OSError) as error:
-        return Peers(None, absent=dict.fromkeys(PEERS, f"no environment: {error}"))
+        return Peers(None, absent=dict.fromkeys(names, f"no environment: {error}"))
     return Peers(python, found["versions"], found["absent"])
 
 

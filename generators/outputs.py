@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generators.data import Images
-from generators.noise import balanced_labels
 from pools.stimulus import encode
 from pools.store import create
+
+Labels = NDArray[np.int64]
 
 
 class OutputError(ValueError):
@@ -21,19 +24,20 @@ def save_images(
     count: int,
     resolution_px: int,
     channels: int,
-    class_count: int,
+    labels: Labels | None,
 ) -> None:
     """Writes `count` images from image 0 on to `out`, whose suffix tells the kind.
 
-    `.zarr` and `.npz` hold the labels too, if there are classes. Raises OutputError if `out` exists.
+    `.zarr` and `.npz` hold their labels (count,) too, if there are any. Raises OutputError if `out`
+    exists.
     """
     if out.exists():
         raise OutputError(f"there is something at {out} already: choose a new place")
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".zarr":
-        _save_pool(out, batches, (count, resolution_px, channels), class_count)
+        _save_pool(out, batches, (count, resolution_px, channels), labels)
     elif out.suffix == ".npz":
-        _save_npz(out, batches, class_count)
+        _save_npz(out, batches, labels)
     elif out.suffix:
         raise OutputError(f"{out} must be a folder, or end in .zarr or .npz")
     else:
@@ -41,7 +45,7 @@ def save_images(
 
 
 def _save_pool(
-    out: Path, batches: Iterable[Images], shape: tuple[int, int, int], class_count: int
+    out: Path, batches: Iterable[Images], shape: tuple[int, int, int], labels: Labels | None
 ) -> None:
     count, resolution_px, channels = shape
     pool = create(
@@ -49,19 +53,19 @@ def _save_pool(
         count=count,
         resolution_px=resolution_px,
         channels=channels,
-        labelled=class_count > 0,
+        labelled=labels is not None,
     )
     start = 0
     for images in batches:
-        labels = balanced_labels(class_count, start, len(images)) if class_count else None
-        pool.write(start, images, labels)
-        start += len(images)
+        stop = start + len(images)
+        pool.write(start, images, None if labels is None else labels[start:stop])
+        start = stop
 
 
-def _save_npz(out: Path, batches: Iterable[Images], class_count: int) -> None:
-    arrays = {"images": np.concatenate(list(batches))}
-    if class_count:
-        arrays["labels"] = balanced_labels(class_count, 0, len(arrays["images"]))
+def _save_npz(out: Path, batches: Iterable[Images], labels: Labels | None) -> None:
+    arrays: dict[str, NDArray[Any]] = {"images": np.concatenate(list(batches))}
+    if labels is not None:
+        arrays["labels"] = labels
     np.savez_compressed(out, allow_pickle=False, **arrays)
 
 

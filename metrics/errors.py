@@ -1,5 +1,10 @@
 """What a metric refuses, by name; every message says what was got and what is wanted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from classifiers.errors import ClassifierError
+
 __all__ = [
     "ImageMismatch",
     "MetricError",
@@ -8,6 +13,7 @@ __all__ = [
     "Unavailable",
     "UnknownName",
     "WorkerDied",
+    "classifiers_told",
 ]
 
 
@@ -37,3 +43,12 @@ class UnknownName(MetricError):
 
 class WorkerDied(MetricError):
     """A process that computed features ended before its work was done."""
+
+
+@contextmanager
+def classifiers_told() -> Iterator[None]:
+    """What a classifier refuses is a MetricError where it serves a metric."""
+    try:
+        yield
+    except ClassifierError as error:
+        raise MetricError(str(error)) from error

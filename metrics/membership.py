@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import hypergeom, rankdata
 
+from classifiers.shares import Share
 from metrics.distances import Indices, nearest
 from metrics.errors import TooFewImages
 from metrics.estimate import Z95
 from metrics.rows import Floats, feature_rows, require_same_dimensions
-from metrics.shares import Share
 
 FEWEST = 100
 """Members, and others, below which there is no false positive rate of 1 %."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from classifiers.shares import Share
 from metrics.duplicates import Duplicates
 from metrics.judgement import Judgement
 from metrics.membership import Membership
-from metrics.shares import Share
 from metrics.synthetic import Usefulness
 
 GRAVE_AUC, GRAVE_FOUND = 0.6, 0.1

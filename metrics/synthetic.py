@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrics.classifier.network import Network, without_weights
-from metrics.classifier.training import Labels, as_input, form_of, train
-from metrics.errors import ImageMismatch, TooFewImages
+from classifiers.network import Network, without_weights
+from classifiers.shares import Share
+from classifiers.training import BATCH_IMAGES, Labels, as_input, form_of, train
+from metrics.errors import ImageMismatch, TooFewImages, classifiers_told
 from metrics.extractors.base import Images, require_images
-from metrics.shares import Share
 
 STEPS = 300
 """Steps of 64 images, half a minute of one core at 28 px: 86 % of Fashion-MNIST from 5,000 images."""
@@ -77,19 +77,21 @@ def usefulness(
 
     `real` are images that a generator learned from, `fake` its own; of the two, the first n are
     learned from, n being the number of the fewer: put them in an order that tells nothing. The
-    network is that of metrics/classifier; on one machine seed and steps decide on every bit.
+    network is that of classifiers; on one machine seed and steps decide on every bit.
 
     A TSTR near the ceiling says that the synthetic images teach what real ones do. TRTS is high
     where they look like their classes, however little they vary: read it beside TSTR only. With n
     below the number of held-out images the ceiling is that of n, not of all real images.
 
-    Raises ImageMismatch for images of other sizes or channels on a side, or that are not square;
-    TooFewImages below 64 to learn from or 1 to be tested on; MetricError below 2 classes, and for
-    sizes beyond 16 to 128 px.
+    Raises ImageMismatch for images of other sizes or channels on a side; TooFewImages below 64 to
+    learn from or 1 to be tested on; MetricError below 2 classes, and for images that are not square
+    or beyond 16 to 128 px.
     """
     sides = (real, held_out, fake)
     _require_alike(*(side.images for side in sides))
     n = min(len(real.images), len(fake.images))
+    if n < BATCH_IMAGES:
+        raise TooFewImages(f"a classifier needs at least {BATCH_IMAGES} images, got {n}")
     classes = 1 + max(int(side.labels.max(initial=0)) for side in sides)
 
     of_fake, of_real = (
@@ -124,6 +126,7 @@ def _going_on(progress: Progress | None, from_step: int, total: int) -> Progress
     return progress and (lambda done, _: progress(from_step + done, total))
 
 
+@classifiers_told()
 def _learned(
     side: Labelled, classes: int, steps: int, seed: int, progress: Progress | None
 ) -> Network:

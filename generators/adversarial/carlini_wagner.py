@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from generators.adversarial.goal import Attempt, Classifier, Goal, check
+from generators.adversarial.goal import Attempt, Classifier, Goal, check, joined, parts_of
 
-ALMOST_ONE = 1 - 1e-6
+ALMOST_ONE = 0.999
+"""Black and white start a little inside: where tanh is flat there is no gradient to follow."""
 
 
 def carlini_wagner(
@@ -25,6 +26,28 @@ def carlini_wagner(
     fools is kept, and an image that was never fooled comes back as it was.
     """
     check(images, goal, classifier)
+    return joined(
+        [
+            _search(
+                classifier, images[rows], goal.of(rows), confidence, searches, steps, rate,
+                first_weight,
+            )
+            for rows in parts_of(images)
+        ]
+    )  # fmt: skip
+
+
+def _search(
+    classifier: Classifier,
+    images: Tensor,
+    goal: Goal,
+    confidence: float,
+    searches: int,
+    steps: int,
+    rate: float,
+    first_weight: float,
+) -> Attempt:
+    """Some of the images at a time."""
     nearest = _Nearest(images)
     low = torch.zeros(len(images), device=images.device)
     high = torch.full_like(low, torch.inf)
@@ -65,7 +88,7 @@ def _descend(
 ) -> Tensor:
     """One descent with a fixed weight for each image; which images were ever fooled."""
     w = torch.atanh((2 * images - 1) * ALMOST_ONE).requires_grad_()
-    adam = torch.optim.Adam([w], lr=rate)
+    adam = torch.optim.Adam([w], lr=rate, fused=True)
     ever = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     for _ in range(steps):
         made = (torch.tanh(w) + 1) / 2

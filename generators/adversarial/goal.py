@@ -1,6 +1,6 @@
 """What an attack is after, what it costs, and what it came to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from generators.adversarial.errors import AttackError
+
 Classifier = Callable[[Tensor], Tensor]
 """Images float32 (N, C, H, W) in [0, 1] -> logits float32 (N, K)."""
-
-
-class AttackError(ValueError):
-    """An attack that cannot be made; the message says what was got and what is wanted."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Goal:
         hit = logits.argmax(1) == self.classes
         return hit if self.targeted else ~hit
 
-    def of(self, rows: Tensor) -> Self:
+    def of(self, rows: Tensor | slice) -> Self:
         """The goal of some of the images."""
         return type(self)(self.classes[rows], self.targeted)
 
@@ -67,6 +65,10 @@ class Attempt:
         return float(self.fooled.float().mean())
 
 
+Attack = Callable[[Classifier, Tensor, Goal], Attempt]
+"""A way to reach goals, all its options settled."""
+
+
 def finish(classifier: Classifier, images: Tensor, goal: Goal, queries: Tensor | int) -> Attempt:
     """Looks at what was made, once more than `queries`."""
     with torch.no_grad():
@@ -75,12 +77,37 @@ def finish(classifier: Classifier, images: Tensor, goal: Goal, queries: Tensor |
     return Attempt(images.detach(), fooled, counted)
 
 
+PART = {"cpu": 512}
+"""Images taken at a time where the cache then holds what a step makes of them; elsewhere all at once."""
+
+
+def parts_of(images: Tensor) -> list[slice]:
+    """The rows of some images at a time; what is made of an image does not depend on the others."""
+    size = PART.get(images.device.type, len(images))
+    return [slice(start, start + size) for start in range(0, len(images), size)]
+
+
+def joined(parts: Sequence[Attempt]) -> Attempt:
+    """Attempts on parts of the images as one."""
+    return Attempt(
+        torch.cat([part.images for part in parts]),
+        torch.cat([part.fooled for part in parts]),
+        torch.cat([part.queries for part in parts]),
+    )
+
+
 def input_gradient(
     classifier: Classifier, images: Tensor, score: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """∇ₓ Σ score(logits) for each image, (N, C, H, W); `score` maps (N, K) to (N,)."""
+    """∇ₓ Σ score(logits) for each image, (N, C, H, W); `score` maps (N, K) to (N,).
+
+    Raises AttackError for a classifier whose scores do not depend smoothly on the image.
+    """
     images = images.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(score(classifier(images)).sum(), images)
+    total = score(classifier(images)).sum()
+    if not total.requires_grad:
+        raise AttackError("the classifier's scores have no gradient: choose an attack by queries")
+    (gradient,) = torch.autograd.grad(total, images)
     return gradient
 
 

@@ -3,7 +3,16 @@
 import torch
 from torch import Tensor
 
-from generators.adversarial.goal import Attempt, Classifier, Goal, check, finish, input_gradient
+from generators.adversarial.goal import (
+    Attempt,
+    Classifier,
+    Goal,
+    check,
+    finish,
+    input_gradient,
+    joined,
+    parts_of,
+)
 from generators.adversarial.norms import Ball, norm_called
 
 
@@ -34,10 +43,22 @@ def pgd(
     2017; with it, anywhere in the ball. `step` is 2.5 ε / steps unless given.
     """
     check(images, goal, classifier)
-    ball = Ball(images, epsilon, norm_called(norm))
-    length = 2.5 * epsilon / steps if step is None else step
-    found = images if random is None else ball.random(random)
+    kind, length = norm_called(norm), 2.5 * epsilon / steps if step is None else step
+    start = images if random is None else Ball(images, epsilon, kind).random(random)
+    parts = []
+    for rows in parts_of(images):
+        ball, part = Ball(images[rows], epsilon, kind), goal.of(rows)
+        found = descend(classifier, start[rows], ball, part, length=length, steps=steps)
+        parts.append(finish(classifier, found, part, steps))
+    return joined(parts)
+
+
+def descend(
+    classifier: Classifier, start: Tensor, ball: Ball, goal: Goal, *, length: float, steps: int
+) -> Tensor:
+    """Where steps of `length` along the gradient lead from `start`, within the ball."""
+    found = start
     for _ in range(steps):
         gradient = input_gradient(classifier, found, goal.cost)
-        found = ball.nearest(found - length * ball.norm.steepest(gradient))
-    return finish(classifier, found, goal, steps)
+        found = ball.nearest(torch.sub(found, ball.norm.steepest(gradient), alpha=length))
+    return found

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from generators.adversarial.goal import AttackError, Classifier, Goal
+from generators.adversarial.errors import AttackError
+from generators.adversarial.goal import Classifier, Goal
 
 Draw = Callable[[Tensor], Tensor]
 """Codes (N, z) -> images (N, C, H, W) in [0, 1], of the classes that are wanted."""

@@ -1,12 +1,14 @@
 """Balls around images: what a perturbation of size ε may be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from generators.adversarial.goal import AttackError
+from generators.adversarial.errors import AttackError
 
 TINY = 1e-12
 
@@ -19,8 +21,8 @@ class Norm(Protocol):
     def size(self, delta: Tensor) -> Tensor:
         """(N,): ‖δ‖ of each."""
 
-    def project(self, delta: Tensor, epsilon: float) -> Tensor:
-        """The nearest perturbation of at most ε."""
+    def within(self, centres: Tensor, epsilon: float) -> Callable[[Tensor], Tensor]:
+        """What puts images back to within ε of their centres, and into [0, 1]."""
 
     def steepest(self, gradient: Tensor) -> Tensor:
         """The perturbation of size 1 that changes a linear function of this gradient most."""
@@ -37,8 +39,9 @@ class LInf:
     def size(self, delta: Tensor) -> Tensor:
         return delta.abs().flatten(1).amax(1)
 
-    def project(self, delta: Tensor, epsilon: float) -> Tensor:
-        return delta.clamp(-epsilon, epsilon)
+    def within(self, centres: Tensor, epsilon: float) -> Callable[[Tensor], Tensor]:
+        lowest, highest = (centres - epsilon).clamp_(min=0), (centres + epsilon).clamp_(max=1)
+        return lambda images: torch.clamp(images, lowest, highest)
 
     def steepest(self, gradient: Tensor) -> Tensor:
         return gradient.sign()
@@ -57,8 +60,13 @@ class L2:
         norms: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
         return norms
 
-    def project(self, delta: Tensor, epsilon: float) -> Tensor:
-        return delta * (epsilon / self._per_image(delta)).clamp(max=1.0)
+    def within(self, centres: Tensor, epsilon: float) -> Callable[[Tensor], Tensor]:
+        def nearest(images: Tensor) -> Tensor:
+            delta = images - centres
+            share = (epsilon / self._per_image(delta)).clamp_(max=1.0)
+            return delta.mul_(share).add_(centres).clamp_(0, 1)
+
+        return nearest
 
     def steepest(self, gradient: Tensor) -> Tensor:
         return gradient / self._per_image(gradient)
@@ -95,10 +103,10 @@ class Ball:
                 f"got {self.epsilon}"
             )
 
-    def nearest(self, images: Tensor) -> Tensor:
-        """The images put back into the ball and into [0, 1]."""
-        delta = self.norm.project(images - self.centres, self.epsilon)
-        return (self.centres + delta).clamp(0, 1)
+    @cached_property
+    def nearest(self) -> Callable[[Tensor], Tensor]:
+        """Puts images back into the ball and into [0, 1]."""
+        return self.norm.within(self.centres, self.epsilon)
 
     def random(self, random: torch.Generator) -> Tensor:
         """One image in each ball."""

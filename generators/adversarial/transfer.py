@@ -1,88 +1,87 @@
-"""Attacks made on one classifier and tried on another."""
+"""Images made on one classifier and tried on others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from generators.adversarial.goal import Attempt, Classifier, Goal
+from classifiers.measuring import predictions
+from classifiers.shares import Share
+from classifiers.victim import Victim
+from generators.adversarial.campaign import Campaign
+from generators.adversarial.errors import AttackError
+from generators.adversarial.forged import Labels, Mask
+from generators.adversarial.plan import Plan
+from generators.data import Images
 
-Attack = Callable[[Classifier, Tensor, Goal], Attempt]
+Progress = Callable[[int, int], object]
+"""Called with images forged, and of all that will be."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """`rates` (M, M): the share of images made on the row's classifier that fool the column's.
+    """`counts` (M, M) of `of` (M, M) images made on the row's classifier fool the column's.
 
-    Among images that both get right when clean; NaN where there are none.
+    Only images that both get right when clean are in `of`. A row of zeros in `attacked` (M,) is a
+    black box that the attack cannot be made on.
     """
 
     names: tuple[str, ...]
-    rates: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    of: NDArray[np.int64]
+    attacked: Mask
+
+    def share(self, row: int, column: int) -> Share | None:
+        """With Wilson's interval; None where there is no image to tell by."""
+        of = int(self.of[row, column])
+        if not (of and self.attacked[row]):
+            return None
+        return Share.of(int(self.counts[row, column]), of)
 
 
-def transferability(
-    classifiers: Mapping[str, Classifier], images: Tensor, labels: Tensor, attack: Attack
-) -> Transfer:
-    """Every attack on every classifier (Papernot, McDaniel, Goodfellow 2016), non-targeted."""
-    goal = Goal(labels)
-    with torch.no_grad():
-        right = {name: ~goal.reached(each(images)) for name, each in classifiers.items()}
-    rates = np.full((len(classifiers), len(classifiers)), np.nan)
-    for row, (source, made_on) in enumerate(classifiers.items()):
-        made = attack(made_on, images, goal).images
-        for column, (target, tried_on) in enumerate(classifiers.items()):
-            both = right[source] & right[target]
-            if both.any():
-                with torch.no_grad():
-                    fooled = goal.reached(tried_on(made))
-                rates[row, column] = float(fooled[both].float().mean())
-    return Transfer(tuple(classifiers), rates)
-
-
-def train_substitute(
-    victim: Classifier,
-    substitute: nn.Module,
-    images: Tensor,
+def transfer(
+    victims: Sequence[Victim],
+    images: Images,
+    truths: Sequence[Labels],
+    plan: Plan,
     *,
-    rounds: int = 4,
-    steps: int = 100,
-    batch: int = 64,
-    rate: float = 1e-3,
-    spread: float = 0.1,
-    random: torch.Generator,
-) -> int:
-    """Teaches `substitute` the victim's answers, and asks about images moved to where it is unsure.
+    progress: Progress | None = None,
+) -> Transfer:
+    """A plan's first rung on every classifier, tried on all (Papernot, McDaniel, Goodfellow 2016).
 
-    Jacobian-based augmentation, Papernot et al. 2017, algorithm 1: each round doubles the images by
-    x + λ sign(∇ₓ of the score of the victim's answer). Returns the number of queries to the victim.
+    `images` are uint8 (n, H, W, C), `truths` their labels (n,) as each classifier numbers its
+    classes. Raises AttackError for a plan with a target and what `Campaign` refuses.
     """
-    known, answers = images, _answers(victim, images)
-    adam = torch.optim.Adam(substitute.parameters(), lr=rate)
-    for turn in range(rounds):
-        for _ in range(steps):
-            rows = torch.randint(len(known), (batch,), generator=random).to(known.device)
-            adam.zero_grad(set_to_none=True)
-            cross_entropy(substitute(known[rows]), answers[rows]).backward()  # type: ignore[no-untyped-call]
-            adam.step()
-        if turn < rounds - 1:
-            moved = _moved(substitute, known, answers, spread)
-            known = torch.cat([known, moved])
-            answers = torch.cat([answers, _answers(victim, moved)])
-    return len(known)
+    if plan.target is not None or len(victims) < 2:
+        raise AttackError(
+            f"transfer needs at least 2 classifiers and no target, got {len(victims)} and "
+            f"target {plan.target}"
+        )
+    size, n = len(victims), len(images)
+    attacked = np.array([_can_be_attacked(victim, plan) for victim in victims])
+    campaigns = {
+        row: Campaign(victims[row], images, truths[row], plan)
+        for row in range(size)
+        if attacked[row]
+    }
+    right = [
+        predictions(victim, images) == truth for victim, truth in zip(victims, truths, strict=True)
+    ]
+    of = np.array([[int((one & other).sum()) for other in right] for one in right])
+    counts = np.zeros((size, size), np.int64)
+    for turn, (row, campaign) in enumerate(campaigns.items()):
+
+        def told(done: int, _: int, turn: int = turn) -> None:
+            if progress:
+                progress(turn * n + done, len(campaigns) * n)
+
+        made = campaign.forge(plan.rungs()[0], progress=told).images
+        for column, (victim, truth) in enumerate(zip(victims, truths, strict=True)):
+            fooled = predictions(victim, made) != truth
+            counts[row, column] = (fooled & right[row] & right[column]).sum()
+    return Transfer(tuple(victim.name for victim in victims), counts, of, attacked)
 
 
-@torch.no_grad()
-def _answers(victim: Classifier, images: Tensor) -> Tensor:
-    return victim(images).argmax(1)
-
-
-def _moved(substitute: nn.Module, images: Tensor, answers: Tensor, spread: float) -> Tensor:
-    images = images.detach().requires_grad_()
-    scores = substitute(images).gather(1, answers[:, None])
-    (gradient,) = torch.autograd.grad(scores.sum(), images)
-    return (images + spread * gradient.sign()).clamp(0, 1).detach()
+def _can_be_attacked(victim: Victim, plan: Plan) -> bool:
+    return victim.knows_gradient or plan.about.needs != "gradient"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from metrics.classifier.file import load
-from metrics.classifier.training import as_input
+from classifiers.file import load
+from classifiers.training import as_input
+from metrics.errors import classifiers_told
 from metrics.extractors.base import Features, Images
 from metrics.extractors.fitting import fitted, words
 from metrics.extractors.passes import in_passes
@@ -19,14 +20,15 @@ BATCH_IMAGES = 64
 class Classifier:
     """The mean over the last map as features (n, 128), probabilities (n, classes) of the data's classes.
 
-    `path` is a file that `python -m metrics.train_classifier` wrote. On digits its inception score
+    `path` is a file that `python -m classifiers train` wrote. On digits its inception score
     means digits. Figures carry the first 8 digits of the file's SHA-256: those of two classifiers never
     share a column. Float32. Raises MetricError for any other file.
     """
 
     def __init__(self, path: Path | str) -> None:
         path = Path(path)
-        self._network, self.about = load(path)
+        with classifiers_told():
+            self._network, self.about = load(path)
         checksum = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         self.name = f"classifier-{checksum}"
         self.version = (

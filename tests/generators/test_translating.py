@@ -160,6 +160,7 @@ def test_a_pool_is_sampled_from_a_source(file, source, data, tmp_path):
     assert np.array_equal(np.load(tmp_path / "all.npz")["images"], expected)
     pool = open_pool(tmp_path / "pool.zarr")
     assert np.abs(pool.read(0, 7).astype(int) - expected[:7]).max() <= 1
+    assert pool.labels.tolist() == [loaded.config.translation.to_class] * 7
 
 
 def test_every_image_of_a_source_is_translated_in_order_both_ways(file, source, data, tmp_path):
@@ -170,6 +171,11 @@ def test_every_image_of_a_source_is_translated_in_order_both_ways(file, source, 
     assert np.array_equal(load(tmp_path / "there").images, translate(loaded, data[0]))
     back = np.load(tmp_path / "back.npz")["images"]
     assert np.array_equal(back, translate(loaded, data[0], back=True))
+
+
+def test_pictures_of_an_images_own_class_keep_its_label(file, source, data, tmp_path):
+    assert run("translate", file(EDGES), source, "--out", tmp_path / "made.npz") == 0
+    assert np.load(tmp_path / "made.npz")["labels"].tolist() == data[1].tolist()
 
 
 def test_images_of_another_size_are_fitted(file, tmp_path):

@@ -3,11 +3,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from classifiers import lite0 as published
+from classifiers.lite0_network import STAGES
 from metrics.errors import ImageMismatch, MetricError
-from metrics.extractors import lite0 as module
 from metrics.extractors.base import identity
-from metrics.extractors.lite0 import _published_weights
-from metrics.extractors.lite0_network import STAGES
+from metrics.extractors.lite0 import Lite0
 from metrics.extractors.resize import resize
 
 
@@ -30,7 +30,7 @@ def convolve(x, state, layer, norm, stride=1, *, depthwise=False):
 
 def plainly(x):
     """EfficientNet-Lite0 in float64, straight from the published weights."""
-    state = {name: t.double() for name, t in _published_weights().items()}
+    state = {name: t.double() for name, t in published.published_weights().items()}
     x = functional.relu6(convolve(x, state, "_conv_stem", "_bn0", 2))
     strides = [(stride if i == 0 else 1, i > 0) for n, _, stride, _, _ in STAGES for i in range(n)]
     for index, (stride, residual) in enumerate(strides):
@@ -102,9 +102,9 @@ def test_what_is_no_image_is_refused(lite0, shape):
 
 
 def test_other_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(module, "WEIGHTS_SHA256", "00")
+    monkeypatch.setattr(published, "WEIGHTS_SHA256", "00")
     with pytest.raises(MetricError, match="needs SHA-256 00, got 5793"):
-        module.Lite0()
+        Lite0()
 
 
 def test_activations_are_those_of_every_resolution_and_end_in_the_features(lite0, images):

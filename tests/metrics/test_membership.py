@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom, norm
 
+from classifiers.shares import Share
 from metrics.errors import MetricError, TooFewImages
 from metrics.membership import attacked, membership
-from metrics.shares import Share
 
 
 def drawn(n, seed, d=6):
@@ -108,9 +108,3 @@ def test_as_many_of_each_are_asked_about():
 def test_what_cannot_be_attacked_is_refused(members, others, error, words):
     with pytest.raises(error, match=words):
         membership(members, others, drawn(30, 3))
-
-
-@pytest.mark.parametrize(("count", "n"), [(1, 0), (-1, 4), (5, 4)])
-def test_a_share_of_nothing_or_of_more_than_all_is_refused(count, n):
-    with pytest.raises(MetricError, match=f"got {count} of {n}"):
-        Share.of(count, n)

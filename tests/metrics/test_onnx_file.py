@@ -10,10 +10,10 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from torch.nn.functional import conv2d
 
+from classifiers import onnx_network
+from classifiers.onnx_child import signature
 from metrics.errors import ImageMismatch, MetricError, NotFinite
-from metrics.extractors import onnx_file
 from metrics.extractors.base import identity
-from metrics.extractors.onnx_child import signature
 from metrics.extractors.onnx_file import OnnxFile
 from sandbox import tiers
 from sandbox.errors import ModelRefusedError, SandboxFailedError
@@ -144,7 +144,7 @@ def test_the_identity_names_file_checksum_and_resize(tmp_path):
 
 def test_the_process_ends_with_its_extractor(tmp_path):
     extractor = OnnxFile(network(tmp_path, FLATTEN))
-    process = Path(f"/proc/{extractor._process._process.pid}")
+    process = Path(f"/proc/{extractor._network._process._process.pid}")
     assert process.exists()
     del extractor
     gc.collect()
@@ -188,7 +188,7 @@ def test_an_unfit_network_is_refused_before_it_runs(options, message, tmp_path):
 def test_an_impossible_signature_is_not_believed(change, message):
     honest = {"dtype": "uint8", "batch": 1, "channels": 1, "side_px": 8, "mean": [0], "std": [1]}
     with pytest.raises(SandboxFailedError, match=message):
-        onnx_file._parsed(json.dumps(honest | change).encode())
+        onnx_network._parsed(json.dumps(honest | change).encode())
 
 
 def test_the_reason_of_a_refusal_names_the_file(tmp_path):
@@ -284,8 +284,8 @@ def test_logits_that_are_no_numbers_are_refused(tmp_path, images):
 
 
 def test_very_wide_features_are_refused(tmp_path, images, monkeypatch):
-    monkeypatch.setattr(onnx_file, "LARGEST_WIDTH", 60)
-    with pytest.raises(MetricError, match="64 features and 0 classes an image, wanted 1 to 60"):
+    monkeypatch.setattr(onnx_network, "LARGEST_WIDTH", 60)
+    with pytest.raises(MetricError, match="64 and 0 numbers an image, wanted 1 to 60"):
         OnnxFile(network(tmp_path, FLATTEN)).extract(images(1))
 
 
@@ -305,8 +305,8 @@ def test_a_signature_is_not_trusted(signature, message, tmp_path, monkeypatch):
     )
 
     def lies(*_):
-        return onnx_file.Confined(tiers.Tier("none"), ["-c", code], -1, 5)
+        return onnx_network.Confined(tiers.Tier("none"), ["-c", code], -1, 5)
 
-    monkeypatch.setattr(onnx_file, "_started", lies)
+    monkeypatch.setattr(onnx_network, "_started", lies)
     with pytest.raises(MetricError, match=message):
         OnnxFile(network(tmp_path, FLATTEN))

@@ -119,10 +119,15 @@ def test_an_interruption_waits_until_a_process_has_all_it_needs_whichever_thread
     go = threading.Event()
     other = threading.Thread(target=lambda: go.wait() and signal.raise_signal(signal.SIGINT))
     other.start()
-    before, went_on = signal.getsignal(signal.SIGINT), False
-    with pytest.raises(KeyboardInterrupt), _inherited():
-        go.set()
-        other.join()
-        went_on = True
+    before, went_on = signal.getsignal(signal.SIGINT), []
+
+    def start():
+        with _inherited():
+            go.set()
+            other.join()
+            went_on.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
     assert went_on
     assert signal.getsignal(signal.SIGINT) is before

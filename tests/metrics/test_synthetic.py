@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from classifiers.shares import Share
 from metrics.errors import ImageMismatch, MetricError, TooFewImages
-from metrics.shares import Share
 from metrics.synthetic import Labelled, usefulness
 
 

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from classifiers import tensors
 from metrics.errors import ImageMismatch, MetricError
 from metrics.extractors import clip as clip_module
-from metrics.extractors import tensors
 from metrics.extractors.base import identity
 from metrics.extractors.clip import Clip, convert
 from metrics.extractors.dinov2 import RELEASES, DinoV2, at_grid

@@ -1,6 +1,7 @@
 """Several classifiers asked as one."""
 
 from collections.abc import Sequence
+from math import log
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,5 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
 
     def forward(self, images: Tensor) -> Tensor:
-        chances = torch.stack([member(images).log_softmax(1) for member in self.members])
-        mean: Tensor = chances.logsumexp(0) - torch.log(torch.tensor(float(len(self.members))))
-        return mean
+        logs = torch.stack([member(images).log_softmax(1) for member in self.members])
+        return logs.logsumexp(0) - log(len(self.members))

@@ -7,7 +7,8 @@ from generators.adversarial.black_box import (
     natural_evolution,
 )
 from generators.adversarial.carlini_wagner import carlini_wagner
-from generators.adversarial.goal import AttackError, Goal, input_gradient
+from generators.adversarial.errors import AttackError
+from generators.adversarial.goal import Goal, input_gradient
 from generators.adversarial.gradient import fgsm, pgd
 from generators.adversarial.norms import Ball, norm_called
 from generators.adversarial.square import square
@@ -24,6 +25,11 @@ def test_one_step_moves_a_linear_score_by_epsilon_times_the_sum_of_its_weights(l
     made = fgsm(linear, GREY, Goal(torch.tensor([1, 1])), epsilon=0.1).images
     assert linear(made)[:, 1].tolist() == pytest.approx([-0.1 * 16] * 2)
     assert size(made - GREY, "linf").tolist() == pytest.approx([0.1] * 2)
+
+
+def test_scores_without_a_gradient_are_refused():
+    with pytest.raises(AttackError, match="no gradient: choose an attack by queries"):
+        fgsm(lambda x: (x.flatten(1)[:, :2] > 0.5).float(), GREY, Goal(CLASSES), epsilon=0.1)
 
 
 def test_one_step_in_l2_moves_it_by_epsilon_times_the_norm_of_its_weights(linear):

@@ -1,12 +1,13 @@
 import pytest
 import torch
 
+from generators.adversarial.errors import AttackError
 from generators.adversarial.forging import forge
-from generators.adversarial.goal import AttackError, Goal
+from generators.adversarial.goal import Goal
 from generators.adversarial.gradient import pgd
 from generators.adversarial.latent import search
 from generators.adversarial.linear import EPSILON, EXAMPLE, WEIGHTS, push, push_by_sign
-from generators.adversarial.transfer import train_substitute, transferability
+from generators.adversarial.substitute import train_substitute
 
 
 def test_noise_becomes_whatever_the_classifier_is_to_see(network):
@@ -57,18 +58,6 @@ def test_a_search_in_codes_finds_pictures_that_fool(network):
 def test_codes_without_classes_are_refused(network):
     with pytest.raises(AttackError, match=r"codes must be \(N, z\) with a class each"):
         search(network, lambda z: z, torch.rand(2, 3), Goal(torch.tensor([1])))
-
-
-def test_what_fools_one_network_often_fools_another(network, other_network, stripes):
-    images, labels = stripes
-
-    def attack(classifier, images, goal):
-        return pgd(classifier, images, goal, epsilon=0.15, steps=10)
-
-    found = transferability({"one": network, "other": other_network}, images, labels, attack)
-    assert found.names == ("one", "other")
-    assert found.rates.diagonal().min() > 0.9
-    assert found.rates.min() > 0.3
 
 
 def test_a_substitute_learns_the_victim_s_answers_and_its_attacks_transfer(network, stripes):

@@ -1,4 +1,4 @@
-"""The confined process that measures: a network and then images come in, features go out, in turns."""
+"""The confined process: a network and then images come in, what it makes of them goes out, in turns."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from metrics.extractors.onnx_wire import SHAPE, SIZE, WIDTHS
+from classifiers.onnx_wire import SHAPE, SIZE, WIDTHS
 from sandbox import child
 from sandbox.errors import ModelRefusedError
 from sandbox.network import Session, fed, metadata, read_model

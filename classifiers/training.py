@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
-from metrics.classifier.network import Form, Network
-from metrics.errors import ImageMismatch, TooFewImages
-from metrics.extractors.base import Images, require_images
+from classifiers.errors import ClassifierError
+from classifiers.network import Form, Network
 
+Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Progress = Callable[[int, int], object]
 """Called with (steps done, steps in all); what it returns is ignored, what it raises ends the training."""
@@ -41,7 +41,7 @@ def train(
     images are uint8 (n, H, H, C), labels whole numbers (n,) from 0 to classes - 1. AdamW under one
     cycle of the learning rate (Smith & Topin 2019), images shifted at random by up to 1 px. With the
     same number of torch threads on the same machine, seed and steps alone decide on every bit. Torch's
-    global generator is left as it was. Raises ImageMismatch, TooFewImages, MetricError.
+    global generator is left as it was. Raises ClassifierError.
     """
     form = form_of(images, labels, classes)
     with torch.random.fork_rng(devices=[]):
@@ -83,21 +83,31 @@ def as_input(images: Images) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
 
 
+def require_images(images: Images) -> None:
+    """Raise ClassifierError unless images are uint8 of shape (n, H, W, 1 or 3), none empty."""
+    shape = images.shape
+    if images.dtype != np.uint8 or len(shape) != 4 or shape[3] not in (1, 3) or 0 in shape:
+        raise ClassifierError(
+            "a classifier needs uint8 images of shape (n, height, width, 1 or 3), "
+            f"got {images.dtype} of shape {shape}"
+        )
+
+
 def form_of(images: Images, labels: Labels, classes: int) -> Form:
     """Return the form of a network for these images; raises an error for what cannot be trained on."""
     require_images(images)
     count, height, width, channels = images.shape
     if height != width:
-        raise ImageMismatch(f"a classifier needs square images, got {height} × {width} px")
+        raise ClassifierError(f"a classifier needs square images, got {height} × {width} px")
     if count < BATCH_IMAGES:
-        raise TooFewImages(f"a classifier needs at least {BATCH_IMAGES} images, got {count}")
+        raise ClassifierError(f"a classifier needs at least {BATCH_IMAGES} images, got {count}")
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        raise ImageMismatch(
+        raise ClassifierError(
             f"a classifier needs {count} whole numbers as labels, "
             f"got {labels.dtype} of shape {labels.shape}"
         )
     if labels.min() < 0 or labels.max() >= classes:
-        raise ImageMismatch(
+        raise ClassifierError(
             f"labels of {classes} classes need to be from 0 to {classes - 1}, "
             f"got {labels.min()} to {labels.max()}"
         )
@@ -110,8 +120,9 @@ def _fit(
     optimiser = torch.optim.AdamW(
         network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
     )
+    rise = max(0.25, 1.5 / (steps + 1))  # a rise of a whole step would divide by its length, 0
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, LEARNING_RATE, total_steps=steps + 1, pct_start=0.25
+        optimiser, LEARNING_RATE, total_steps=steps + 1, pct_start=rise
     )
     for step, (images, labels) in enumerate(batches, start=1):
         loss = cross_entropy(network(images)[1], labels, label_smoothing=LABEL_SMOOTHING)

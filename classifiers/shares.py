@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from metrics.errors import MetricError
-from metrics.estimate import Z95
+from classifiers.errors import ClassifierError
+
+Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class Share:
         >>> round(share.low, 3), share.value, round(share.high, 3)
         (0.531, 0.75, 0.888)
 
-        Raises MetricError unless 0 ≤ count ≤ n and n ≥ 1.
+        Raises ClassifierError unless 0 ≤ count ≤ n and n ≥ 1.
         """
         if not 0 <= count <= n or n < 1:
-            raise MetricError(f"a share needs 0 to n of at least 1 image, got {count} of {n}")
+            raise ClassifierError(f"a share needs 0 to n of at least 1 image, got {count} of {n}")
         value = count / n
         centre = count + Z95**2 / 2
         reach = Z95 * math.sqrt(count * (1 - value) + Z95**2 / 4)

@@ -11,9 +11,9 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from metrics.classifier.network import Form, Network, without_weights
-from metrics.errors import MetricError
-from metrics.extractors.tensors import fill, read_tensors
+from classifiers.errors import ClassifierError
+from classifiers.network import Form, Network, without_weights
+from classifiers.tensors import fill, read_tensors
 
 KEY = "uncanny_classifier"
 LARGEST_MB = 64
@@ -49,10 +49,10 @@ def save(path: Path, state: Mapping[str, Tensor], about: About) -> None:
 
 
 def load(path: Path) -> tuple[Network, About]:
-    """Return the network, ready to be asked; raises MetricError for any file that `save` did not write."""
+    """Return the network, ready to be asked; raises ClassifierError for any file that `save` did not write."""
     if path.is_file() and path.stat().st_size > LARGEST_MB * 2**20:
         size_mb = path.stat().st_size / 2**20
-        raise MetricError(f"{path} has {size_mb:.0f} MiB, wanted at most {LARGEST_MB}")
+        raise ClassifierError(f"{path} has {size_mb:.0f} MiB, wanted at most {LARGEST_MB}")
     state, metadata = read_tensors(path)
     about = _about(metadata.get(KEY), path)
     return fill(without_weights(about.form), state, path), about
@@ -60,7 +60,7 @@ def load(path: Path) -> tuple[Network, About]:
 
 def _about(text: str | None, path: Path) -> About:
     if text is None:
-        raise MetricError(f"{path} is no classifier trained by python -m metrics.train_classifier")
+        raise ClassifierError(f"{path} is no classifier trained by python -m classifiers train")
     try:
         found = json.loads(text)
         return About(
@@ -73,4 +73,4 @@ def _about(text: str | None, path: Path) -> About:
             },
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise MetricError(f"{path} does not say what it was trained on: {error!r}") from error
+        raise ClassifierError(f"{path} does not say what it was trained on: {error!r}") from error

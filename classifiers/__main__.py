@@ -1,0 +1,16 @@
+"""`python -m classifiers train|measure`: classifiers to measure with, and to attack."""
+
+import os
+import sys
+
+for _name, _value in (
+    ("OMP_NUM_THREADS", "1"),
+    ("OMP_WAIT_POLICY", "PASSIVE"),
+    ("ORT_DISABLE_TELEMETRY", "1"),
+):
+    os.environ.setdefault(_name, _value)  # read when torch and ONNX Runtime are first imported
+
+from classifiers.commands import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())

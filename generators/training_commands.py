@@ -1,0 +1,157 @@
+"""The commands around a training: train, health, animate, configs."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from generators.animation import MOMENTS, animate, read_sheets, strip
+from generators.config import Config, available_configs, load_config, parse_override
+from generators.distributed import processes
+from generators.health import Verdict
+from generators.run_folder import RunFolder
+from generators.training import Progress, Trainer
+from pools.sources import load
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parsers(commands: "Subparsers") -> None:
+    """The commands of this module."""
+    _add_train(commands.add_parser("train", help="train a config on images"))
+    _add_health(commands.add_parser("health", help="say how a training went, and why"))
+    _add_animate(commands.add_parser("animate", help="show the samples through a training"))
+    commands.add_parser("configs", help="list the shipped configs").set_defaults(run=_configs)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", help="the name of a shipped config, or a file")
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="SOURCE",
+        help="folder, archive, .npz, .zarr or idx of images, or a shipped set such as mnist",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--seed", type=int, help="instead of the config's")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="another value of the config, such as adam.beta1=0.9; may be repeated",
+    )
+    parser.add_argument("--resolution", type=int, metavar="PX", help="resize the images")
+    parser.add_argument("--resume", action="store_true", help="go on where DIR was left, if it was")
+    parser.set_defaults(run=_train)
+
+
+def _add_health(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what train wrote into")
+    parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
+    parser.set_defaults(run=_health)
+
+
+def _add_animate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what train wrote into")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.webp|FILE.png",
+        help="an animation, or a strip of moments",
+    )
+    parser.add_argument("--moments", type=int, default=MOMENTS, metavar="K", help="in a strip")
+    parser.set_defaults(run=_animate)
+
+
+def _config(options: argparse.Namespace) -> Config:
+    config = load_config(options.config, **dict(map(parse_override, options.overrides)))
+    if options.seed is None:
+        return config
+    return Config.from_dict(replace(config, seed=options.seed).as_dict())
+
+
+def _train(options: argparse.Namespace) -> None:
+    config = _config(options)
+    data = load(options.data, resolution_px=options.resolution)
+    folder = RunFolder(options.out)
+    with processes() as share:
+        trainer = folder.start(config, data, resume=options.resume, share=share)
+        if share.first:
+            _train_and_tell(folder, trainer)
+        else:
+            trainer.advance()
+
+
+def _train_and_tell(folder: RunFolder, trainer: Trainer) -> None:
+    with _training_bar(trainer) as show:
+        verdicts = folder.train(trainer, on_progress=show, on_verdict=_announce)
+    print(_named(verdicts), file=sys.stderr)
+    print(folder.generator_path)
+
+
+def _announce(verdict: Verdict) -> None:
+    """Above the bar."""
+    tqdm.write(_in_words(verdict), file=sys.stderr)
+
+
+def _in_words(verdict: Verdict) -> str:
+    return f"{verdict.name} since {verdict.since_images:,} images: {verdict.evidence}"
+
+
+def _named(verdicts: Sequence[Verdict]) -> str:
+    return ", ".join(verdict.name for verdict in verdicts) or "healthy"
+
+
+def _health(options: argparse.Namespace) -> None:
+    verdicts = RunFolder(options.folder).verdicts()
+    if options.json:
+        print(json.dumps([verdict.as_dict() for verdict in verdicts], indent=2))
+    else:
+        print("\n".join(map(_in_words, verdicts)) or "healthy")
+
+
+def _animate(options: argparse.Namespace) -> None:
+    if options.out.suffix not in (".webp", ".png"):
+        raise ValueError(f"--out must end in .webp or .png, got {str(options.out)!r}")
+    sheets = read_sheets(RunFolder(options.folder).samples_folder)
+    moving = options.out.suffix == ".webp"
+    options.out.write_bytes(animate(sheets) if moving else strip(sheets, moments=options.moments))
+    print(options.out)
+
+
+@contextmanager
+def _training_bar(trainer: Trainer) -> Iterator[Callable[[Progress], None]]:
+    total, done = trainer.images_total, trainer.images_seen
+    with tqdm(total=total, initial=done, unit="image", unit_scale=True, mininterval=0.5) as bar:
+
+        def show(progress: Progress) -> None:
+            bar.set_postfix_str(_in_short(progress.values), refresh=False)
+            bar.update(progress.images_seen - bar.n)
+
+        yield show
+
+
+def _in_short(values: Mapping[str, float]) -> str:
+    """The losses alone.
+
+    >>> _in_short({"d_loss": 0.69315, "d_real": 0.5})
+    'd_loss 0.693'
+    """
+    losses = ((name, value) for name, value in values.items() if name.endswith("_loss"))
+    return " ".join(f"{name} {value:.3f}" for name, value in losses)
+
+
+def _configs(options: argparse.Namespace) -> None:
+    for name in available_configs():
+        config = load_config(name)
+        print(f"{name:16}{config.images:>9,} images  {config.description}")

@@ -1,1 +1,0 @@
-"""Small classifiers trained on a data set, so that features and classes are the data's own."""

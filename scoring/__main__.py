@@ -11,15 +11,17 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import get_args
+from typing import Any, get_args
 
 from tqdm import tqdm
 
 from scoring import plan_command
 from scoring.correlation import read_metrics
-from scoring.dictionary import dictionary_csv, dictionary_markdown
+from scoring.dictionary import TASKS, dictionary_csv, dictionary_markdown
 from scoring.exclusions import Criteria, exclude
 from scoring.files import read_trials, write_trials
+from scoring.naming_report import NamingReport, naming_report
+from scoring.naming_text import as_text as naming_as_text
 from scoring.report import Report, report
 from scoring.selection import Skipped
 from scoring.staircase import RULES
@@ -60,6 +62,7 @@ def _about(name: str) -> Iterator[None]:
 
 def _score(options: argparse.Namespace) -> int:
     try:
+        _refuse_of_other_task(options)
         with _about(options.trials):
             table = _chosen(options)
         with _about(options.export):
@@ -71,13 +74,24 @@ def _score(options: argparse.Namespace) -> int:
     except _Refused as refused:
         print(f"scoring: {refused}", file=sys.stderr)
         return 2
-    print(json.dumps(found.as_dict(), indent=2) if options.json else as_text(found))
+    if options.json:
+        print(json.dumps(found.as_dict(), indent=2))
+    else:
+        print(as_text(found) if isinstance(found, Report) else naming_as_text(found))
     return 0
+
+
+def _refuse_of_other_task(options: argparse.Namespace) -> None:
+    asked = {"--skipped wrong": options.skipped == "wrong", "--rule": options.rule}
+    given = [name for name, value in (asked | {"--metrics": options.metrics}).items() if value]
+    if options.task == "name" and given:
+        raise _Refused(f"--task name has no {given[0]}: that is of real and fake alone")
 
 
 def _chosen(options: argparse.Namespace) -> TrialTable:
     """The table that is asked for, with the flags of the criteria that are."""
-    table = read_trials(sys.stdin.buffer if options.trials == "-" else options.trials)
+    source = sys.stdin.buffer if options.trials == "-" else options.trials
+    table = read_trials(source, task=options.task)
     asked = {name: getattr(options, name) for name in CRITERIA}
     if any(value is not None for value in asked.values()):
         table = exclude(table, Criteria(**asked))
@@ -91,17 +105,16 @@ def _export(table: TrialTable, path: str | None) -> None:
 
 def _report(
     table: TrialTable, metrics: Mapping[str, Mapping[str, float]], options: argparse.Namespace
-) -> Report:
+) -> Report | NamingReport:
     with tqdm(total=options.draws, desc="draws", delay=1, leave=False, file=sys.stderr) as bar:
-        return report(
-            table,
-            draws=options.draws,
-            seed=options.seed,
-            skipped=options.skipped,
-            rule=options.rule,
-            metrics=metrics,
-            progress=lambda done, _: bar.update(done - bar.n),
-        )
+        common: dict[str, Any] = {
+            "draws": options.draws,
+            "seed": options.seed,
+            "progress": lambda done, _: bar.update(done - bar.n),
+        }
+        if options.task == "name":
+            return naming_report(table, **common)
+        return report(table, skipped=options.skipped, rule=options.rule, metrics=metrics, **common)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,6 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("trials", metavar="TRIALS", help="CSV or Parquet; - reads stdin")
+    parser.add_argument(
+        "--task",
+        choices=TASKS,
+        default="real",
+        help="what people were asked: real or fake (default), or what it is",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.add_argument("--draws", type=int, default=10_000, metavar="N", help="bootstrap draws")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the draws")

@@ -63,7 +63,7 @@ class Opinions:
 def agreement(
     table: TrialTable, *, draws: int = 1_000, seed: int = 0, confidence: float = 0.95
 ) -> Figure:
-    """Krippendorff's α of the answers "real" and "fake", nominal, with its interval over images.
+    """Krippendorff's α of the answers, nominal, with its interval over images.
 
     1 is perfect agreement, 0 is that of chance (Krippendorff, Content Analysis, 2004, chapter 11).
     Images judged once do not count, nor do answers to pairs, catch trials and observers left out.
@@ -74,7 +74,7 @@ def agreement(
     check_draws(draws, seed, confidence)
     images, counts = _answers_by_image(_judged_alone(table))
     few = too_few("images judged by two observers", len(counts))
-    if few or not (counts.sum(axis=0) > 0).all():
+    if few or counts.shape[1] < 2:
         reason = few[0] if few else "not defined: all answers are the same"
         return Figure(None, None, None, len(counts), "images", reason)
     value = float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
@@ -167,11 +167,13 @@ def _judged_alone(table: TrialTable) -> TrialTable:
 
 
 def _answers_by_image(table: TrialTable) -> tuple[list[str], NDArray[np.int64]]:
-    """Names of the images that two or more judged, and how many (images, 2) said what."""
+    """Names of the images that two or more judged, and how many (images, answers) said what."""
     images, image = joint_codes(table.generator, table.stimulus)
-    answer = (table.response == "real").astype(np.intp)
-    counts = np.bincount(2 * image + answer, minlength=2 * images).reshape(-1, 2)
+    words, word = factorise(table.response)
+    cells = np.bincount(len(words) * image + word, minlength=len(words) * images)
+    counts = cells.reshape(images, len(words))
     first = np.unique(image, return_index=True)[1]
     shared = counts.sum(axis=1) > 1
     names = table.generator[first] + "/" + table.stimulus[first]
-    return names[shared].tolist(), counts[shared]
+    kept = counts[shared]
+    return names[shared].tolist(), kept[:, kept.any(axis=0)]

@@ -7,6 +7,13 @@ import io
 from dataclasses import astuple, dataclass, fields
 from typing import Literal
 
+Task = Literal["real", "name"]
+"""What is asked of an image: is it real, or what is it."""
+
+TASKS: tuple[Task, ...] = ("real", "name")
+NONE = "none"
+"""The answer "none of them" to the question what an image is."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -59,15 +66,23 @@ DATA_DICTIONARY = (
         False,
         "",
         "empty or real for real images, else a name",
-        "what made the image; without the column all fakes are of one generator, fake",
+        "what made the image; without the column all fakes are of one generator, fake; needed "
+        "where images were named",
     ),
-    Column("truth", "text", True, "", "real, fake", "what the image is"),
+    Column(
+        "truth",
+        "text",
+        True,
+        "",
+        "real, fake; where images were named, a class",
+        "what the image is; of a catch trial that shows nothing, none",
+    ),
     Column(
         "response",
         "text",
         True,
         "",
-        "real, fake, empty",
+        "real, fake, empty; where images were named, a class, none, empty",
         "what the observer took it for; of a pair, the one taken for (more) real is real and the "
         "other fake; empty if skipped or tied",
     ),

@@ -112,12 +112,14 @@ def _missed(
         missed["fast"] = medians < criteria.fastest_ms
     if criteria.one_answer is not None:
         told = main & table.answered
-        real, fake = (
-            shares_by(observer[told], table.response[told] == word, observers)
-            for word in ("real", "fake")
+        words, word = factorise(table.response[told])
+        pairs = np.bincount(
+            observer[told] * len(words) + word, minlength=observers * len(words)
+        ).reshape(observers, len(words))
+        total, most = pairs.sum(axis=1), pairs.max(axis=1, initial=0)
+        missed["one_answer"] = (total >= FEWEST_TO_JUDGE) & (
+            most / np.maximum(total, 1) > criteria.one_answer
         )
-        enough = np.bincount(observer[told], minlength=observers) >= FEWEST_TO_JUDGE
-        missed["one_answer"] = enough & (np.maximum(real, fake) > criteria.one_answer)
     if criteria.fewest_trials is not None:
         missed["few"] = np.bincount(observer[answers], minlength=observers) < criteria.fewest_trials
     return missed

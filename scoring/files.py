@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO, cast
 
+from scoring.dictionary import Task
 from scoring.parquet import as_parquet, read_parquet
 from scoring.rules import BadTable
 from scoring.table import TrialTable, read_csv, write_csv
@@ -27,14 +28,14 @@ OTHER_KINDS = {
 }
 
 
-def read_trials(source: str | PathLike[str] | BinaryIO) -> TrialTable:
+def read_trials(source: str | PathLike[str] | BinaryIO, *, task: Task = "real") -> TrialTable:
     """Read a trial table, CSV (as `read_csv`) or Parquet, whatever its file is called.
 
     In Parquet columns may come in any order; those of other names are not read. Ids may be text or
     whole numbers, `answered_at` text or a timestamp.
 
     Args:
-        source: a path, or a file open for reading bytes.
+        source: a path, or a file open for reading bytes. task: what people were asked.
 
     Raises:
         BadTable: every bad row by line (CSV) or row (Parquet) and reason, or what is wrong with
@@ -43,8 +44,8 @@ def read_trials(source: str | PathLike[str] | BinaryIO) -> TrialTable:
     """
     if isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
-            return _read(file)
-    return _read(source if source.seekable() else io.BytesIO(source.read()))
+            return _read(file, task)
+    return _read(source if source.seekable() else io.BytesIO(source.read()), task)
 
 
 def write_trials(
@@ -67,16 +68,16 @@ def write_trials(
         target.write(as_parquet(table))
 
 
-def _read(file: BinaryIO) -> TrialTable:
+def _read(file: BinaryIO, task: Task) -> TrialTable:
     start = file.read(4)
     file.seek(-len(start), io.SEEK_CUR)
     if start == PARQUET:
-        return read_parquet(file)
+        return read_parquet(file, task=task)
     for magic, kind in OTHER_KINDS.items():
         if start.startswith(magic):
             raise BadTable([f"the file is {kind}"])
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
-        return read_csv(text)
+        return read_csv(text, task=task)
     finally:
         text.detach()  # the file stays its owner's to close

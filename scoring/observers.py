@@ -8,6 +8,7 @@ import numpy as np
 
 from scoring.agreement import reliabilities
 from scoring.columns import Mask, Numbers, factorise, medians_by, shares_by
+from scoring.dictionary import NONE
 from scoring.selection import between_fakes
 from scoring.table import EXCLUDED, TrialTable
 
@@ -37,6 +38,24 @@ class ObserverScore:
     sensitivity: float | None
     specificity: float | None
     reliability: float | None
+    excluded: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NamingObserver:
+    """One observer who named images; as `ObserverScore`, with what there is of it.
+
+    Attributes:
+        said_none: share of responses "none of them".
+    """
+
+    observer: str
+    n_trials: int
+    n_catch: int
+    accuracy: float | None
+    said_none: float | None
+    median_rt_ms: float | None
+    catch_right: float | None
     excluded: tuple[str, ...]
 
 
@@ -74,6 +93,33 @@ def score_observers(table: TrialTable) -> tuple[ObserverScore, ...]:
         )
 
     return tuple(score(number, name) for number, name in enumerate(names))
+
+
+def score_naming_observers(table: TrialTable) -> tuple[NamingObserver, ...]:
+    """Every observer of a table of the task "name", those left out by criteria too, by id."""
+    names, observer = factorise(table.observer)
+    count = len(names)
+    told, catch = table.answered & ~table.catch, table.answered & table.catch
+    timed = told & np.isfinite(table.rt_ms)
+    n_trials, n_catch = (np.bincount(observer[mask], minlength=count) for mask in (told, catch))
+    accuracy = shares_by(observer[told], ~table.wrong[told], count)
+    said_none = shares_by(observer[told], table.response[told] == NONE, count)
+    medians = medians_by(observer[timed], table.rt_ms[timed], count)
+    catch_right = shares_by(observer[catch], ~table.wrong[catch], count)
+    reasons = _reasons(table)
+    return tuple(
+        NamingObserver(
+            observer=name,
+            n_trials=int(n_trials[number]),
+            n_catch=int(n_catch[number]),
+            accuracy=_known(accuracy[number]),
+            said_none=_known(said_none[number]),
+            median_rt_ms=_known(medians[number]),
+            catch_right=_known(catch_right[number]),
+            excluded=reasons.get(name, ()),
+        )
+        for number, name in enumerate(names)
+    )
 
 
 def _known(value: float) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from scoring.columns import Numbers, Text, as_text
-from scoring.dictionary import DATA_DICTIONARY, NUMERIC, Column
+from scoring.dictionary import DATA_DICTIONARY, NUMERIC, Column, Task
 from scoring.rules import BadTable
 from scoring.table import COLUMNS, TrialTable, checked_table, require_columns
 
@@ -17,7 +17,7 @@ MOST_ROWS = 10_000_000
 MOST_BYTES = 2**32
 
 
-def read_parquet(file: BinaryIO) -> TrialTable:
+def read_parquet(file: BinaryIO, *, task: Task = "real") -> TrialTable:
     """Read a trial table from a Parquet file; `scoring.files.read_trials` says more.
 
     Raises:
@@ -26,7 +26,7 @@ def read_parquet(file: BinaryIO) -> TrialTable:
     arrow, parquet = _pyarrow()
     try:
         opened = parquet.ParquetFile(file)
-        names = _wanted_names(opened.schema_arrow)
+        names = _wanted_names(opened.schema_arrow, task)
         _refuse_types(arrow, opened.schema_arrow, names)
         _refuse_sizes(opened.metadata, set(names.values()))
         found = opened.read(columns=list(names.values()))
@@ -37,15 +37,15 @@ def read_parquet(file: BinaryIO) -> TrialTable:
     rows = found.num_rows
     if not rows:
         raise BadTable(["the table has columns but no trials"])
-    return checked_table(columns, np.arange(1, rows + 1), place="row")
+    return checked_table(columns, np.arange(1, rows + 1), place="row", task=task)
 
 
-def _wanted_names(schema: Any) -> dict[str, str]:
+def _wanted_names(schema: Any, task: Task) -> dict[str, str]:
     """The columns of a trial table, and what the file calls each of them."""
     named: dict[str, list[str]] = {}
     for own in schema.names:
         named.setdefault(own.strip().lower(), []).append(own)
-    require_columns(named)
+    require_columns(named, task)
     twice = sorted(name for name in COLUMNS if len(named.get(name, ())) > 1)
     if twice:
         raise BadTable([f"columns named twice: {', '.join(twice)}"])

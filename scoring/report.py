@@ -59,7 +59,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The keys of `Scores.as_dict` and beside them one for each other part, ready for JSON."""
         parts = {
-            field.name: _plain(getattr(self, field.name))
+            field.name: plain(getattr(self, field.name))
             for field in fields(self)
             if field.name != "scores"
         }
@@ -142,10 +142,10 @@ def _people(scores: Scores, pairs: PairScores | None) -> tuple[PeoplesScore, dic
     return "strength", {name: own for name, own in strengths.items() if own is not None}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Dataclasses, tuples and mappings as dicts and lists."""
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {name: _plain(own) for name, own in value.items()}
-    return [_plain(own) for own in value] if isinstance(value, tuple) else value
+        return {name: plain(own) for name, own in value.items()}
+    return [plain(own) for own in value] if isinstance(value, tuple) else value

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.columns import Mask, Numbers, Text, factorise, first_rows, joint_codes
-from scoring.dictionary import DATA_DICTIONARY, NUMERIC
+from scoring.dictionary import DATA_DICTIONARY, NONE, NUMERIC, Task
 
 if TYPE_CHECKING:
     from scoring.table import TrialTable
@@ -68,30 +68,47 @@ def refuse_broken(
         raise BadTable(listed, len(rows) + len(misshapen))
 
 
-def rules(table: TrialTable, places: NDArray[np.integer[Any]], place: str) -> list[Check]:
-    """Every rule of a trial table, applied."""
-    words = {"real", "fake"}
-    unknown_truth = ~_among(table.truth, words)
-    unknown_response = ~_among(table.response, {*words, ""})
-    no_generator = table.fake & _among(table.generator, {"", "real", "Real", "REAL"})
-    named_real = (table.truth == "real") & (table.generator != "")
+def rules(
+    table: TrialTable, places: NDArray[np.integer[Any]], place: str, task: Task
+) -> list[Check]:
+    """Every rule of a trial table of this task, applied."""
     return [
         Check(table.observer == "", lambda row: "observer is empty"),
         Check(table.stimulus == "", lambda row: "stimulus is empty"),
-        Check(unknown_truth, lambda row: f"truth {table.truth[row]!r} is neither real nor fake"),
-        Check(
-            unknown_response,
-            lambda row: f"response {table.response[row]!r} is neither real nor fake nor empty",
-        ),
-        Check(no_generator, lambda row: "a fake image needs its generator's name"),
-        Check(
-            named_real, lambda row: f"a real image cannot have generator {table.generator[row]!r}"
-        ),
+        *(_real_or_fake(table) if task == "real" else _named(table)),
         *(_number_rule(getattr(table, name), name) for name in NUMERIC),
         *(_text_rule(getattr(table, name), name) for name in TEXTS),
         _one_answer(table, places, place),
         _one_origin(table, places, place),
         _one_block(table, places, place),
+    ]
+
+
+def _real_or_fake(table: TrialTable) -> list[Check]:
+    words = {"real", "fake"}
+    unnamed = (table.truth == "fake") & _among(table.generator, {"", "real", "Real", "REAL"})
+    named_real = (table.truth == "real") & (table.generator != "")
+    return [
+        Check(
+            ~_among(table.truth, words),
+            lambda row: f"truth {table.truth[row]!r} is neither real nor fake",
+        ),
+        Check(
+            ~_among(table.response, {*words, ""}),
+            lambda row: f"response {table.response[row]!r} is neither real nor fake nor empty",
+        ),
+        Check(unnamed, lambda row: "a fake image needs its generator's name"),
+        Check(
+            named_real, lambda row: f"a real image cannot have generator {table.generator[row]!r}"
+        ),
+    ]
+
+
+def _named(table: TrialTable) -> list[Check]:
+    nothing = np.asarray((table.truth == NONE) & ~table.catch, dtype=np.bool_)
+    return [
+        Check(table.truth == "", lambda row: "truth is empty; the image's class is wanted"),
+        Check(nothing, lambda row: f"truth {NONE} is for catch trials; the class is wanted"),
     ]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy.special import ndtri
+
+from scoring.dictionary import NONE
 
 Truth = Literal["real", "fake"]
 Choice = Literal["first", "second", "tie"]
@@ -30,12 +33,20 @@ class PairAnswer:
 
 
 @dataclass(frozen=True)
+class NameAnswer:
+    """What an observer called an image, and how many ms after onset."""
+
+    response: str
+    rt_ms: float
+
+
+@dataclass(frozen=True)
 class SimulatedObserver:
     """An observer of known sensitivity, bias and speed.
 
     Attributes:
         dprime: sensitivity with unlimited time; 0 guesses.
-        bias: criterion c; above 0 leans to answering "real".
+        bias: criterion c; above 0 leans to answering "real", and to "none" where images are named.
         tau_ms: how fast evidence gathers in a flash (see `dprime_at`).
         rt_median_ms, rt_log_sd: the log-normal response time.
 
@@ -160,6 +171,38 @@ def simulate_pair(
     )
     choice: Choice = "first" if first < second else "second"
     return PairAnswer("tie" if abs(first - second) < tie_within else choice, _rt_ms(observer, rng))
+
+
+def simulate_name(
+    observer: SimulatedObserver,
+    *,
+    truth: str,
+    names: Sequence[str],
+    image_effect: float = 0.0,
+    rng: np.random.Generator,
+) -> NameAnswer:
+    """One name by signal detection among m: the class with the most evidence for it.
+
+    Evidence is N(d′ + the image's effect, 1) for the true class and N(0, 1) for each other (Green
+    and Swets 1966, chapter 2); where none has more than the criterion, the answer is "none".
+
+    Args:
+        names: of the classes. image_effect: below 0 makes the image look less like its class.
+
+    Raises:
+        ValueError: truth is none of the names.
+
+    >>> simulate_name(SimulatedObserver(50.0), truth="7", names=["1", "7"],
+    ...               rng=np.random.default_rng(0)).response
+    '7'
+    """
+    if truth not in names:
+        raise ValueError(f"truth must be one of {', '.join(names)}, got {truth!r}")
+    evidence = rng.normal(size=len(names))
+    evidence[names.index(truth)] += observer.dprime + image_effect
+    most = int(evidence.argmax())
+    said = names[most] if evidence[most] > observer.bias else NONE
+    return NameAnswer(said, _rt_ms(observer, rng))
 
 
 def _evidence(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.columns import Codes, Mask, Numbers, Text, as_text, factorise, has_word, joint_codes
-from scoring.dictionary import NEEDED, NUMERIC
+from scoring.dictionary import NEEDED, NUMERIC, Task
 from scoring.rules import BadTable, Check, refuse_broken, rules
 
 CHUNK_ROWS = 500
@@ -26,9 +26,10 @@ class TrialTable:
     """Equal-length columns, one row a trial; `scoring.dictionary` says what each holds.
 
     Text columns hold str objects, "" where nothing is known. `truth` is "real" or "fake",
-    `response` "real", "fake" or "" (skipped); `generator` is "" for real images. Number columns
-    hold floats, NaN where nothing is known; times are in ms. `flags` lists words apart by ";".
-    Rows of one study, observer and block with the same `screen` were shown together; "" is alone.
+    `response` "real", "fake" or "" (skipped); of the task "name", `truth` is a class and `response`
+    a class, "none" or "". `generator` is "" for real images. Number columns hold floats, NaN where
+    nothing is known; times are in ms. `flags` lists words apart by ";". Rows of one study, observer
+    and block with the same `screen` were shown together; "" is alone.
     """
 
     study: Text
@@ -47,12 +48,15 @@ class TrialTable:
     screen: Text
 
     @classmethod
-    def from_columns(cls, columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> TrialTable:
+    def from_columns(
+        cls, columns: Mapping[str, Sequence[Any] | NDArray[Any]], *, task: Task = "real"
+    ) -> TrialTable:
         """Check columns by the rules of a trial table and put them together.
 
         Args:
             columns: by name, of equal length; observer, stimulus, truth and response are needed.
                 Text is str, numbers are float with None or NaN where nothing is known.
+            task: "name" if people named the images; then generator is needed too.
 
         Raises:
             BadTable: names the missing columns, or every bad row by its number from 1.
@@ -63,7 +67,7 @@ class TrialTable:
         >>> table.response == table.truth
         array([False,  True])
         """
-        require_columns(columns)
+        require_columns(columns, task)
         lengths = {name: len(columns[name]) for name in COLUMNS if name in columns}
         if len(set(lengths.values())) > 1:
             listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -75,16 +79,16 @@ class TrialTable:
             else as_text(value.strip() for value in columns[name])
             for name in lengths
         }
-        return checked_table(typed, rows, place="row")
+        return checked_table(typed, rows, place="row", task=task)
 
     @classmethod
-    def joined(cls, tables: Sequence[TrialTable]) -> TrialTable:
+    def joined(cls, tables: Sequence[TrialTable], *, task: Task = "real") -> TrialTable:
         """The rows of at least one table, in order, checked by the rules together."""
         columns = {
             name: np.concatenate([getattr(table, name) for table in tables]) for name in COLUMNS
         }
         rows = np.arange(1, len(columns["observer"]) + 1)
-        return checked_table(columns, rows, place="row")
+        return checked_table(columns, rows, place="row", task=task)
 
     def __len__(self) -> int:
         return len(self.observer)
@@ -131,7 +135,7 @@ class TrialTable:
     @property
     def fake(self) -> Mask:
         """(n,) True where the image was generated."""
-        return np.asarray(self.truth == "fake", dtype=np.bool_)
+        return np.asarray(self.generator != "", dtype=np.bool_)
 
     @property
     def wrong(self) -> Mask:
@@ -142,9 +146,10 @@ class TrialTable:
 COLUMNS = tuple(field.name for field in fields(TrialTable))
 
 
-def require_columns(present: Iterable[str]) -> None:
-    """Raise BadTable unless all needed columns are there."""
-    missing = [name for name in NEEDED if name not in set(present)]
+def require_columns(present: Iterable[str], task: Task) -> None:
+    """Raise BadTable unless all columns are there that the task needs."""
+    needed = (*NEEDED, "generator") if task == "name" else NEEDED
+    missing = [name for name in needed if name not in set(present)]
     if missing:
         found = ", ".join(present) or "none"
         raise BadTable([f"missing columns: {', '.join(missing)} (found: {found})"])
@@ -155,6 +160,7 @@ def checked_table(
     places: NDArray[np.integer[Any]],
     *,
     place: str,
+    task: Task,
     checks: Sequence[Check] = (),
     misshapen: Sequence[tuple[int, str]] = (),
 ) -> TrialTable:
@@ -166,24 +172,26 @@ def checked_table(
         checks: rules already applied while reading; `misshapen`: (place, reason) of rows that
             could not be read into columns at all.
     """
-    table = _normalised(columns)
-    refuse_broken([*checks, *rules(table, places, place)], misshapen, places, place)
+    table = _normalised(columns, task)
+    refuse_broken([*checks, *rules(table, places, place, task)], misshapen, places, place)
     return table
 
 
-def _normalised(columns: Mapping[str, NDArray[Any]]) -> TrialTable:
-    """All columns, with truth and response in small letters and no generator for real images."""
+def _normalised(columns: Mapping[str, NDArray[Any]], task: Task) -> TrialTable:
+    """All columns, with no generator for real images, and real and fake in small letters."""
     count = len(columns["observer"])
     empty_text, empty_numbers = as_text([""] * count), np.full(count, np.nan)
     full = {
         name: columns.get(name, empty_numbers if name in NUMERIC else empty_text)
         for name in COLUMNS
     }
+    said_real = _small_letters(full["generator"]) == "real"
+    if task == "name":
+        return TrialTable(**full | {"generator": np.where(said_real, "", full["generator"])})
     full["truth"] = _small_letters(full["truth"])
     full["response"] = _small_letters(full["response"])
     real = full["truth"] == "real"
     if "generator" in columns:
-        said_real = _small_letters(full["generator"]) == "real"
         full["generator"] = np.where(real & said_real, "", full["generator"])
     else:
         full["generator"] = np.where(real, "", "fake").astype(np.object_)
@@ -195,20 +203,20 @@ def _small_letters(column: Text) -> Text:
     return as_text(name.lower() for name in names)[codes]
 
 
-def read_csv(file: TextIO) -> TrialTable:
+def read_csv(file: TextIO, *, task: Task = "real") -> TrialTable:
     """Read a trial table: CSV, comma-separated, UTF-8 with or without BOM, a header line first.
 
     Columns may come in any order; columns of other names are not read. A cell's surrounding space
     is dropped, and so is the apostrophe by which `write_csv` keeps spreadsheets from calculating.
 
     Args:
-        file: open for reading text, best with `newline=""`.
+        file: open for reading text, best with `newline=""`. task: what people were asked.
 
     Raises:
         BadTable: every bad row by line number and reason, or what is wrong with the file.
     """
     try:
-        return _read(file)
+        return _read(file, task)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise BadTable(
@@ -249,14 +257,14 @@ class _Tidy(dict[str, str]):
         return tidy
 
 
-def _read(file: TextIO) -> TrialTable:
+def _read(file: TextIO, task: Task) -> TrialTable:
     first_line = next(iter(file), "").removeprefix("\ufeff")
     if not first_line.strip():
         raise BadTable(["the file is empty, or its first line is; a header line is needed"])
     reader = csv.reader(chain([first_line], file), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader)]
-        _check_header(header)
+        _check_header(header, task)
         cells, lines, misshapen = _read_cells(reader, header)
     except csv.Error as error:
         raise BadTable([f"line {reader.line_num}: not CSV: {error}"]) from error
@@ -271,14 +279,16 @@ def _read(file: TextIO) -> TrialTable:
         else:
             columns[name] = as_text(column)
     places = np.array(lines, dtype=np.int64)
-    return checked_table(columns, places, place="line", checks=checks, misshapen=misshapen)
+    return checked_table(
+        columns, places, place="line", task=task, checks=checks, misshapen=misshapen
+    )
 
 
-def _check_header(header: Sequence[str]) -> None:
+def _check_header(header: Sequence[str], task: Task) -> None:
     separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
     if separator:
         raise BadTable([f"columns are separated by {separator!r}; a comma is wanted"])
-    require_columns(header)
+    require_columns(header, task)
     twice = sorted({name for name in header if name in COLUMNS and header.count(name) > 1})
     if twice:
         raise BadTable([f"columns named twice: {', '.join(twice)}"])

@@ -44,21 +44,21 @@ def as_text(report: Report) -> str:
 def _scores(scores: Scores) -> list[str]:
     with_threshold = any(row.threshold for row in scores.generators)
     headings = HEADINGS + (("threshold ms", "modal ms") if with_threshold else ())
-    return _aligned([headings, *(_cells(row)[: len(headings)] for row in scores.generators)])
+    return aligned([headings, *(_cells(row)[: len(headings)] for row in scores.generators)])
 
 
 def _cells(row: GeneratorScore) -> tuple[str, ...]:
     error = row.error_rate
     return (
-        _ranks(row.rank_low, row.rank_high),
+        ranks(row.rank_low, row.rank_high),
         row.generator,
-        _estimate(error.value, error.low, error.high, 100),
-        _range(error.observers_low, error.observers_high, 100),
-        _number(row.fake_error.value, 100),
-        _number(row.real_error.value, 100),
-        _number(row.d_prime.value, 1, 2),
-        _number(row.criterion.value, 1, 2),
-        _number(row.response_time.median_ms, 1, 0),
+        estimate(error.value, error.low, error.high, 100),
+        interval(error.observers_low, error.observers_high, 100),
+        number(row.fake_error.value, 100),
+        number(row.real_error.value, 100),
+        number(row.d_prime.value, 1, 2),
+        number(row.criterion.value, 1, 2),
+        number(row.response_time.median_ms, 1, 0),
         str(row.n_observers),
         str(row.n_images),
         f"{row.n_trials} + {row.n_real_trials} real",
@@ -72,10 +72,10 @@ def _thresholds(row: GeneratorScore) -> tuple[str, str]:
     own, fit, modal = row.threshold, row.threshold.fit_ms, row.threshold.mean_ms
     fits = own.n_fits_at_floor + own.n_fits_at_ceiling
     modes = own.n_blocks_at_floor + own.n_blocks_at_ceiling
-    fitted = _estimate(fit.value, fit.low, fit.high, 1, 0) + _censored(fits, own.n_blocks)
+    fitted = estimate(fit.value, fit.low, fit.high, 1, 0) + _censored(fits, own.n_blocks)
     if modal is None:
         return fitted, "–"
-    shown = _estimate(modal.value, modal.low, modal.high, 1, 0)
+    shown = estimate(modal.value, modal.low, modal.high, 1, 0)
     return fitted, shown + _censored(modes, own.n_blocks)
 
 
@@ -102,7 +102,7 @@ def _notes(report: Report) -> list[str]:
             for one in report.exclusions
         ),
         f"Krippendorff's α over {alpha.n} images: "
-        f"{_estimate(alpha.value, alpha.low, alpha.high, 1, 2)}"
+        f"{estimate(alpha.value, alpha.low, alpha.high, 1, 2)}"
         + (f" ({alpha.reason})." if alpha.reason else "."),
         *_anytime(report.anytime),
     ]
@@ -110,7 +110,7 @@ def _notes(report: Report) -> list[str]:
 
 def _anytime(intervals: Mapping[str, AnytimeInterval]) -> list[str]:
     shown = ", ".join(
-        f"{name} {_estimate(own.value, own.low, own.high, 100)}"
+        f"{name} {estimate(own.value, own.low, own.high, 100)}"
         for name, own in intervals.items()
         if own.low is not None
     )
@@ -121,7 +121,7 @@ def _anytime(intervals: Mapping[str, AnytimeInterval]) -> list[str]:
 def _pairs(pairs: PairScores) -> list[str]:
     origin = "the real images" if pairs.reference == "real" else "the mean"
     return [
-        *_aligned([PAIR_HEADINGS, *map(_player, pairs.players)]),
+        *aligned([PAIR_HEADINGS, *map(_player, pairs.players)]),
         "",
         f"{pairs.n_pairs} pairs by {pairs.n_observers} observers, {pairs.n_ties} of them ties; "
         f"{pairs.n_unused} more tell nothing. Strengths are logits from {origin}.",
@@ -131,10 +131,10 @@ def _pairs(pairs: PairScores) -> list[str]:
 def _player(player: PlayerScore) -> tuple[str, ...]:
     rate, strength = player.win_rate, player.strength
     return (
-        _ranks(player.rank_low, player.rank_high),
+        ranks(player.rank_low, player.rank_high),
         player.player,
-        _estimate(rate.value, rate.low, rate.high, 100),
-        _estimate(strength.value, strength.low, strength.high, 1, 2),
+        estimate(rate.value, rate.low, rate.high, 100),
+        estimate(strength.value, strength.low, strength.high, 1, 2),
         str(player.n_pairs),
         str(player.ties),
     )
@@ -148,11 +148,11 @@ def _exposures(report: Report) -> list[str]:
     for name, own in report.exposures.items():
         at = {one.exposure_ms: one.error_rate for one in own}
         shown = (
-            _estimate(at[ms].value, at[ms].low, at[ms].high, 100) if ms in at else "–"
+            estimate(at[ms].value, at[ms].low, at[ms].high, 100) if ms in at else "–"
             for ms in levels
         )
         rows.append((name, *shown))
-    return _aligned([("error % at", *(f"{ms:g} ms" for ms in levels)), *rows], words=1)
+    return aligned([("error % at", *(f"{ms:g} ms" for ms in levels)), *rows], words=1)
 
 
 def _images(images: Sequence[Extremes]) -> list[str]:
@@ -172,7 +172,7 @@ def _image(image: ImageScore) -> str:
 
 def _correlations(report: Report) -> list[str]:
     return [
-        f"{one.metric}: ρ {_estimate(one.rho.value, one.rho.low, one.rho.high, 1, 2)} with "
+        f"{one.metric}: ρ {estimate(one.rho.value, one.rho.low, one.rho.high, 1, 2)} with "
         f"{report.correlated.replace('_', ' ')} over {one.rho.n} generators"
         + (", less being better" if one.lower_is_better else "")
         + (f" ({one.rho.reason})." if one.rho.reason else ".")
@@ -180,8 +180,8 @@ def _correlations(report: Report) -> list[str]:
     ]
 
 
-def _aligned(rows: Sequence[Sequence[str]], words: int = 2) -> list[str]:
-    """The first columns, of words, to the left, and numbers to the right."""
+def aligned(rows: Sequence[Sequence[str]], words: int = 2) -> list[str]:
+    """A table, its first columns, of words, to the left, and numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -192,21 +192,25 @@ def _aligned(rows: Sequence[Sequence[str]], words: int = 2) -> list[str]:
     ]
 
 
-def _ranks(low: int | None, high: int | None) -> str:
+def ranks(low: int | None, high: int | None) -> str:
+    """A rank set: `1–3`, or `2`."""
     return str(low or "–") if low == high else f"{low}–{high}"
 
 
-def _estimate(
+def estimate(
     value: float | None, low: float | None, high: float | None, factor: float, digits: int = 1
 ) -> str:
-    return f"{_number(value, factor, digits)} {_range(low, high, factor, digits)}".rstrip()
+    """A value times the factor, with its interval: `23.1 [18.0, 29.4]`."""
+    return f"{number(value, factor, digits)} {interval(low, high, factor, digits)}".rstrip()
 
 
-def _number(value: float | None, factor: float, digits: int = 1) -> str:
+def number(value: float | None, factor: float, digits: int = 1) -> str:
+    """A value times the factor, or a dash for None."""
     return "–" if value is None else f"{value * factor:.{digits}f}"
 
 
-def _range(low: float | None, high: float | None, factor: float, digits: int = 1) -> str:
+def interval(low: float | None, high: float | None, factor: float, digits: int = 1) -> str:
+    """An interval times the factor: `[18.0, 29.4]`; nothing without one."""
     if low is None or high is None:
         return ""
     return f"[{low * factor:.{digits}f}, {high * factor:.{digits}f}]"

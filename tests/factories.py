@@ -97,13 +97,20 @@ def generator(name=None, *, of=None, owner=None, kind=Generator.Kind.ARCHIVE):
     )
 
 
-def pool(of=None, *, size=20, seed=0, is_ready=True):
-    """Forged images: on disk, or still to be drawn."""
+def pool(of=None, *, size=20, seed=0, is_ready=True, labels=None):
+    """Forged images: on disk, or still to be drawn; with `labels` of their classes."""
     forger = of or generator()
     if not is_ready:
         return Pool.jobs.create(generator=forger, count=size, seed=seed)
-    images = stored(pixels(size, forger.dataset.resolution_px, seed=1000 + seed))
+    images = stored(pixels(size, forger.dataset.resolution_px, seed=1000 + seed), labels)
     return Pool.jobs.create(generator=forger, seed=seed, **images, **ready())
+
+
+def named_pools(*names, classes=("cat", "dog", "owl"), size=20, of=None):
+    """Labelled images of generators, of one data set with classes."""
+    data = of or dataset(classes=classes)
+    labels = np.arange(size) % len(data.class_names)
+    return [pool(generator(name, of=data), size=size, labels=labels) for name in names]
 
 
 RULES = {
@@ -115,7 +122,8 @@ RULES = {
 
 def study(*, pools=None, protocol=Protocol.UNLIMITED, trials=6, practice_trials=2, **fields):
     """A launched study; with ready pools it is open."""
-    pools = [pool()] if pools is None else pools
+    if pools is None:
+        pools = named_pools("Forger") if protocol == Protocol.NAME else [pool()]
     asked = {"owner": None, "name": "Which is real?", "consent_text": "You may stop.", **fields}
     asked.setdefault("dataset", pools[0].imitates if pools else None)
     asked.setdefault("rules", RULES.get(protocol, Rules()))
@@ -134,7 +142,10 @@ def answer(*trials, right=True, rt_ms=500.0):
         return {**sent, "chosen": chosen[:1] or [first.code]}
     if protocol == Protocol.SELECT:
         return {**sent, "chosen": chosen}
-    other = "fake" if first.truth == "real" else "real"
+    if protocol == Protocol.NAME:
+        other = "none" if first.truth != "none" else "0"
+    else:
+        other = "fake" if first.truth == "real" else "real"
     return {**sent, "answer": first.truth if right else other}
 
 

@@ -10,7 +10,7 @@ FRAMES_OPEN = (
 )
 IS_OPEN = """(frames) => {
   const isAsked = !document.body.classList.contains("has-card")
-    && /real\\?$/.test(document.querySelector("#words").textContent);
+    && /(real|What is it)\\?$/.test(document.querySelector("#words").textContent);
   window.framesOpen = isAsked ? (window.framesOpen || 0) + 1 : 0;
   return window.framesOpen >= frames;
 }"""

@@ -1,4 +1,4 @@
-"""The demo: two data sets, a ladder of four generators, and a study of each protocol to judge them in."""
+"""The demo: two data sets, a ladder of four generators, and studies that ask in every way what is real."""
 
 from collections.abc import Callable
 

@@ -17,6 +17,7 @@ HUMAN = {
     Protocol.FLASH: ("threshold_ms", "modal_ms", *RATES),
     Protocol.PAIR: ("win_rate", "strength"),
     Protocol.SELECT: RATES,
+    Protocol.NAME: ("named_right",),
 }
 
 

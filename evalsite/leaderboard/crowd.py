@@ -36,6 +36,9 @@ COLUMNS = (
     Column("accuracy", "Right, %", "Share of right answers", _percent),
     Column("median_rt_ms", "Time, ms", "Median response time", "{:,.0f}".format),
     Column("said_real", "“Real”, %", "Share of answers that were “real”", _percent),
+    Column(
+        "said_none", "None of them, %", "Share of answers that were none of the names", _percent
+    ),
     Column("reliability", "Reliability, %", "As the others’ answers show it", _percent),
     Column("catch_right", "Catch, %", "Share of catch trials answered right", _percent),
     Column("excluded", "Left out", "By the study’s criteria", _reasons),
@@ -73,15 +76,19 @@ class Crowd:
 
 
 def crowd(observers: Sequence[Content], *, by: str = "", page: str = "") -> Crowd:
-    """The observers of a report, sorted by a column's key (else by name), 50 to a page."""
-    column = next((each for each in COLUMNS if each.key == by), COLUMNS[0])
+    """The observers of a report, sorted by a column's key (else by name), 50 to a page.
+
+    Shown are the columns that they have: who judged images and who named them have different ones.
+    """
+    columns = [each for each in COLUMNS if all(each.key in one for one in observers)]
+    column = next((each for each in columns if each.key == by), COLUMNS[0])
     in_order = _sorted(observers, column.key)
     pages = max(-(-len(in_order) // ON_A_PAGE), 1)
     number = min(max(int(page), 1), pages) if page.isdecimal() else 1
     shown = in_order[ON_A_PAGE * (number - 1) : ON_A_PAGE * number]
     return Crowd(
-        columns=[_heading(each, column) for each in COLUMNS],
-        lines=[_line(observer) for observer in shown],
+        columns=[_heading(each, column) for each in columns],
+        lines=[_line(observer, columns) for observer in shown],
         page=number,
         pages=pages,
         total=len(in_order),
@@ -115,10 +122,10 @@ def _heading(column: Column, chosen: Column) -> Heading:
     return Heading(column.heading, column.words, f"by={column.key}", column is chosen, direction)
 
 
-def _line(observer: Content) -> Line:
-    values = [observer[column.key] for column in COLUMNS]
+def _line(observer: Content, columns: Sequence[Column]) -> Line:
+    values = [observer[column.key] for column in columns]
     cells = [
         "–" if _is_empty(value) else column.write(value)
-        for column, value in zip(COLUMNS, values, strict=True)
+        for column, value in zip(columns, values, strict=True)
     ]
     return Line(cells, is_out=bool(observer["excluded"]))

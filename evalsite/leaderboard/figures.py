@@ -1,6 +1,6 @@
 """Scores as the rows that are stored: a figure of a generator each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalsite.leaderboard.live import Standings
@@ -16,6 +16,8 @@ RATES = {
     "dprime": "d_prime",
     "criterion": "criterion",
 }
+NAMED = {"named_right": "error_rate"}
+"""Of images that were named: see Standings."""
 
 Fields = dict[str, Any]
 
@@ -28,7 +30,7 @@ def figures(found: Standings) -> Iterator[tuple[str, Fields]]:
             "rank_low": judged.rank_low,
             "rank_high": judged.rank_high,
         }
-        for fields in _of_generator(judged, found.scores):
+        for fields in _of_generator(judged, found):
             yield judged.generator, {**common, **fields}
     if found.pairs is not None:
         for player in found.pairs.players:
@@ -37,17 +39,22 @@ def figures(found: Standings) -> Iterator[tuple[str, Fields]]:
                     yield player.player, fields
 
 
-def _of_generator(judged: GeneratorScore, scores: Scores) -> Iterator[Fields]:
-    yield from _rates(judged, scores)
+def _of_generator(judged: GeneratorScore, found: Standings) -> Iterator[Fields]:
+    yield from _rates(judged, found.scores, NAMED if found.task == "name" else RATES)
     time = judged.response_time
     if time.median_ms is not None:
-        split = {"right_ms": time.right_ms, "wrong_ms": time.wrong_ms}
+        right, wrong = time.right_ms, time.wrong_ms
+        if found.task == "name":  # named right is what the scores call wrong
+            right, wrong = wrong, right
+        split = {"right_ms": right, "wrong_ms": wrong}
         yield {"name": "rt_ms", "value": time.median_ms, "details": split}
     yield from _thresholds(judged)
 
 
-def _rates(judged: GeneratorScore, scores: Scores) -> Iterator[Fields]:
-    for name, attribute in RATES.items():
+def _rates(
+    judged: GeneratorScore, scores: Scores, attributes: Mapping[str, str]
+) -> Iterator[Fields]:
+    for name, attribute in attributes.items():
         estimate = getattr(judged, attribute)
         if estimate.value is not None:
             yield {

@@ -50,10 +50,8 @@ def _facts(study: Study) -> Iterator[tuple[str, str]]:
     yield from _protocol_facts(study, design)
     yield "Shown at", f"{study.display_multiple} screen pixels per image pixel, no smoothing"
     if rules.qualify_at is not None:
-        yield (
-            "To qualify",
-            f"{100 * rules.qualify_at:.0f} % right in practice, of real and fake each",
-        )
+        each = ", of real and fake each" if study.task == "real" else ""
+        yield "To qualify", f"{100 * rules.qualify_at:.0f} % right in practice{each}"
     if rules.catch_trials:
         yield "Catch trials", f"{rules.catch_trials} images of shuffled pixels an observer"
     criteria = criteria_words(rules.criteria)
@@ -82,6 +80,10 @@ def _protocol_facts(study: Study, design: dict[str, Any]) -> Iterator[tuple[str,
         )
     if masks := design.get("masks"):
         yield "Masks", f"{masks['count']} of {masks['each_ms']} ms, {masks['of']}"
+    if study.task == "name":
+        yield "Names", f"{listed(study.class_names)}, or none of them"
+        shown = "all" if rules.images is None else f"{rules.images:,}"
+        yield "Images of each pool", f"{shown}, each named by {rules.observers_per_image} people"
     if study.protocol == Protocol.PAIR:
         yield "Ties", "“I cannot tell” is an answer" if rules.allow_ties else "one must be chosen"
 

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 ON_A_SHELF = 8
 SIDE_PX = 112
 STIMULUS = re.compile(r".+/(\d+)/(\d+)")
 
+ORDER = "Ordered by what is to be expected of each, given how many have judged it."
+
 Content = Mapping[str, Any]
+End = Literal["highest", "lowest"]
 
 
 @dataclass(frozen=True)
@@ -49,33 +52,61 @@ def shelves(extremes: Sequence[Content], names: Mapping[str, str]) -> list[Shelf
         extremes: as `scoring.images.Extremes` are written to JSON.
         names: of the generators by slug; others are left out.
     """
-    fakes = [pool for pool in extremes if pool["generator"] in names]
-    reals = [pool for pool in extremes if pool["generator"] == ""]
-    order = "Ordered by what is to be expected of each, given how many have judged it."
+    fakes, reals = _fakes_and_reals(extremes, names)
+    convincing = f"Generated images taken for real. {ORDER}"
+    doubted = "Real images taken for generated."
+    telltale = "Generated images that gave themselves away."
     made = [
-        _shelf(
-            "Most convincing", f"Generated images taken for real. {order}", "real", fakes, names
-        ),
-        _shelf("Most doubted", "Real images taken for generated.", "fake", reals, names),
-        _shelf("Least convincing", "Generated images that gave themselves away.", "", fakes, names),
+        _shelf("Most convincing", convincing, "said real", "highest", fakes, names),
+        _shelf("Most doubted", doubted, "said fake", "highest", reals, names),
+        _shelf("Least convincing", telltale, "said real", "lowest", fakes, names),
     ]
     return [shelf for shelf in made if shelf.stills]
 
 
+def naming_shelves(extremes: Sequence[Content], names: Mapping[str, str]) -> list[Shelf]:
+    """The same of images that were named."""
+    fakes, reals = _fakes_and_reals(extremes, names)
+    changed = f"Generated images that people called something else than their class. {ORDER}"
+    odd = "Real images that people called something else."
+    same = "Generated images that people called by their class."
+    verb = "called it something else"
+    made = [
+        _shelf("Most changed", changed, verb, "highest", fakes, names),
+        _shelf("Least changed", same, verb, "lowest", fakes, names),
+        _shelf("Hardest real images", odd, verb, "highest", reals, names),
+    ]
+    return [shelf for shelf in made if shelf.stills]
+
+
+def _fakes_and_reals(
+    extremes: Sequence[Content], names: Mapping[str, str]
+) -> tuple[list[Content], list[Content]]:
+    return (
+        [pool for pool in extremes if pool["generator"] in names],
+        [pool for pool in extremes if pool["generator"] == ""],
+    )
+
+
 def _shelf(
-    title: str, words: str, said: str, pools: Iterable[Content], names: Mapping[str, str]
+    title: str,
+    words: str,
+    verb: str,
+    end: End,
+    pools: Iterable[Content],
+    names: Mapping[str, str],
 ) -> Shelf:
-    """The first images of the pools' ends together; `said` is empty for the lower end."""
-    end, sign = ("highest", -1) if said else ("lowest", 1)
+    """The first images of one end of the pools together."""
+    sign = -1 if end == "highest" else 1
     images = sorted(
         (image for pool in pools for image in pool[end] if _stands_out(image, end)),
         key=lambda image: (sign * image["shrunken"], sign * image["low"], image["stimulus"]),
     )
     stills = [_still(image, names) for image in images[:ON_A_SHELF]]
-    return Shelf(title, words, f"said {said or 'real'}", stills)
+    return Shelf(title, words, verb, stills)
 
 
-def _stands_out(image: Content, end: str) -> bool:
+def _stands_out(image: Content, end: End) -> bool:
     """Whether at least one answer has put it at this end."""
     return bool(image["n_wrong"] if end == "highest" else image["n_wrong"] < image["n_trials"])
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from evalsite.studies.models import Observer, Study
 from evalsite.studies.table import table_of_observers, trial_table
+from scoring.dictionary import Task
 from scoring.live import Live
+from scoring.naming_report import rightly_named
 from scoring.pairs import PairScores, score_pairs
 from scoring.score import Scores, score
 from scoring.staircase import RULES, ConstantStimuli, Staircase
@@ -23,8 +25,13 @@ Key = tuple[bool, tuple[tuple[str, int], ...]]
 
 @dataclass(frozen=True)
 class Standings:
-    """What people (or simulated observers) make of the generators of some studies."""
+    """What people (or simulated observers) make of the generators of some studies.
 
+    Attributes:
+        scores: where images were named, the error rate is the share named right (`rightly_named`).
+    """
+
+    task: Task
     scores: Scores
     pairs: PairScores | None
 
@@ -36,9 +43,15 @@ def standings(studies: Sequence[Study], *, simulated: bool) -> Standings:
     from what this process has counted of them and what is new. The digits are the same.
     """
     if not any(study.is_open for study in studies):
-        table = trial_table(studies, simulated=simulated)
-        return Standings(score(table, staircase=staircase_of(studies[0])), score_pairs(table))
+        task = studies[0].task
+        table = _judged(trial_table(studies, simulated=simulated), task)
+        scores = score(table, staircase=staircase_of(studies[0]))
+        return Standings(task, scores, score_pairs(table))
     return _board(studies, simulated).standings()
+
+
+def _judged(table: TrialTable, task: Task) -> TrialTable:
+    return rightly_named(table) if task == "name" else table
 
 
 def staircase_of(study: Study) -> Staircase | None:
@@ -77,6 +90,10 @@ class _Board:
         if imported:
             self._put(trial_table(imported, simulated=self.simulated))
 
+    @property
+    def task(self) -> Task:
+        return self.studies[0].task
+
     def standings(self) -> Standings:
         changed = self._changed()
         for study in self.studies:
@@ -84,7 +101,7 @@ class _Board:
             if own:
                 self._put(table_of_observers(study, own))
         self.changes |= {observer.pk: observer.changed_at for observer in changed}
-        return Standings(self.live.scores(), self._score_pairs())
+        return Standings(self.task, self.live.scores(), self._score_pairs())
 
     def _changed(self) -> list[Observer]:
         """Who has answered since: looked for from a little before the last answer that is known."""
@@ -95,7 +112,7 @@ class _Board:
 
     def _put(self, table: TrialTable) -> None:
         for observer, own in _by_observer(table):
-            self.live.put(observer, own)
+            self.live.put(observer, _judged(own, self.task))
             if (own.screen != "").any():
                 self.pairs[observer] = own
 

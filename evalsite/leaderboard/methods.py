@@ -28,6 +28,10 @@ SHOWN = {
     Protocol.SELECT: (
         "grids of {grid} images, a third to two thirds of each real, and marked the generated ones"
     ),
+    Protocol.NAME: (
+        "images, one at a time, as many of them real as of each generator, and called each by one of"
+        " {classes} classes or by none of them"
+    ),
 }
 AGAINST = {
     "real": "one of them real, and said which",
@@ -51,6 +55,9 @@ HOW = {
     Protocol.PAIR: (
         "The win rate is the share of pairs in which an image was chosen, a tie counting one half; intervals"
         " (95 %) cluster the answers of an observer."
+    ),
+    Protocol.NAME: (
+        "The share named right is that of answers which are an image’s class, of its generated images alone."
     ),
 }
 LIMITS = "Ranks are sets: those that the intervals of all differences together allow."
@@ -78,18 +85,18 @@ def methods(study: Study, board: Board, content: Content) -> str:
 def _taking_part(study: Study, board: Board, content: Content) -> Iterator[str]:
     names = [str(row.generator) for row in board.rows if row.human]
     condition = f" ({study.condition})" if study.condition else ""
+    of = f"the images of {counted(len(names), 'generator')} ({listed(names)})"
+    asked = f"how real {of} look to people" if study.task == "real" else f"what people call {of}"
     yield (
-        f"We measured how real the images of {counted(len(names), 'generator')} ({listed(names)}) look to"
-        f" people beside real images of {study.dataset}, in the {study.get_protocol_display().lower()}"
+        f"We measured {asked} beside real images of {study.dataset}, in the {study.get_protocol_display().lower()}"
         f" protocol{condition}."
     )
     if not (board.has_simulated or study.imported_from):
         yield from _sources(study)
-    found = content["pairs"] or content
+    pairs = content.get("pairs")
+    found = pairs or content
     kind = "simulated observer" if board.has_simulated else "observer"
-    answers = (
-        f"{found['n_pairs']:,} pairs" if content["pairs"] else f"{found['n_trials']:,} answers"
-    )
+    answers = f"{found['n_pairs']:,} pairs" if pairs else f"{found['n_trials']:,} answers"
     yield f"The scores are of {answers} by {counted(found['n_observers'], kind)}."
 
 
@@ -115,6 +122,7 @@ def _showing(study: Study) -> Iterator[str]:
         mask_ms=masks.get("each_ms"),
         against=AGAINST[rules.against],
         grid=rules.grid,
+        classes=len(study.class_names),
     )
     blocks = counted(study.blocks_per_observer, "block")
     yield f"Each observer judged {study.trials_per_observer:,} {shown}, in {blocks}."
@@ -181,6 +189,9 @@ class _Lead:
 
 def _leads(content: Content, protocol: Protocol) -> dict[str, _Lead]:
     """By slug, the figure that ranks a generator."""
+    if protocol == Protocol.NAME:
+        pools = [own for own in content["pools"] if own["generator"]]
+        return {own["generator"]: _Lead.of(own["named_right"], own) for own in pools}
     judged = content["generators"]
     if protocol == Protocol.PAIR:
         players = content["pairs"]["players"] if content["pairs"] else []

@@ -28,6 +28,7 @@ GUESSING = {
 }
 
 
+NAMED_RIGHT = "Further right looks more like what it is."
 DIRECTIONS = {
     "": "Further right looks more real.",
     "higher": "Further right is better.",
@@ -125,7 +126,7 @@ def plot_of(marks: Sequence[Mark], name: str, line: Line | None) -> IntervalPlot
         chance_words=line.words if line else "",
         heading=words.heading,
         finding=finding(marks, words),
-        direction=DIRECTIONS[words.better],
+        direction=NAMED_RIGHT if name == "named_right" else DIRECTIONS[words.better],
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from evalsite.leaderboard.board import Board
 from evalsite.leaderboard.crowd import Crowd, crowd
 from evalsite.leaderboard.curves import Panels, exposure_panels, psychometric_panels
-from evalsite.leaderboard.gallery import Shelf, shelves, side_px
+from evalsite.leaderboard.gallery import Shelf, naming_shelves, shelves, side_px
 from evalsite.leaderboard.left_out import left_out
 from evalsite.leaderboard.methods import counted, methods, sentence
+from evalsite.leaderboard.naming import Named, named_of
 from evalsite.leaderboard.plots import IntervalPlot, Line, Mark, plot_of
 from evalsite.leaderboard.words import decimals, figure, percent
 from evalsite.studies.models import Study
@@ -50,7 +51,7 @@ class Comparisons:
 
 @dataclass(frozen=True)
 class Watched:
-    """A generator's interval that holds however often one looks."""
+    """A generator's interval that holds however often one looks, of the rate of its heading."""
 
     generator: str
     rate: str
@@ -76,6 +77,7 @@ class Results:
     """Everything in the order of the page; what a study does not have is None or empty."""
 
     comparisons: Comparisons | None
+    named: Named | None
     psychometric: Panels | None
     exposures: Panels | None
     strengths: IntervalPlot | None
@@ -84,6 +86,8 @@ class Results:
     side_px: int
     has_singles: bool
     watched: list[Watched]
+    watched_heading: str
+    watched_rates: str
     goal: float | None
     agreement: str
     left_out: list[str]
@@ -102,18 +106,12 @@ def results_of(
         query: `by` and `page` choose the observers that are listed.
     """
     names = {row.generator.slug: str(row.generator) for row in board.rows}
-    pairs = content["pairs"]
-    thresholds = {
-        own["generator"]: own["threshold"] for own in content["generators"] if own["threshold"]
-    }
     by, page = query.get("by", ""), query.get("page", "")
+    own = _named(content, names) if study.task == "name" else _judged(content, names, board)
+    drawn = naming_shelves if study.task == "name" else shelves
     return Results(
-        comparisons=_comparisons(content, names),
-        psychometric=psychometric_panels(content["curves"], thresholds, names),
-        exposures=None if content["curves"] else exposure_panels(content["exposures"], names),
-        strengths=_strengths(pairs, names, board) if pairs else None,
-        strength_words=_strength_words(pairs) if pairs else "",
-        shelves=shelves(content["images"], names) if singles else [],
+        **own,
+        shelves=drawn(content["images"], names) if singles else [],
         side_px=side_px(study.dataset.resolution_px),
         has_singles=bool(content["images"]),
         watched=[
@@ -121,13 +119,44 @@ def results_of(
             for slug, name in names.items()
             if slug in content["anytime"]
         ],
+        watched_rates="shares named right" if study.task == "name" else "error rates",
+        watched_heading=figure(board.lead_name if study.task == "name" else "error_rate").heading,
         goal=study.rules.stopping.goal_points,
         agreement=_agreement(content["agreement"]),
         left_out=left_out(content),
-        correlations=[_agreed(each) for each in content["correlations"] if each["rho"]["n"] > 1],
         crowd=crowd(content["observers"], by=by, page=page) if singles else None,
         methods=methods(study, board, content),
     )
+
+
+def _judged(content: Content, names: Mapping[str, str], board: Board) -> dict[str, Any]:
+    """The parts that only images have that were taken for real or fake."""
+    pairs = content["pairs"]
+    thresholds = {
+        own["generator"]: own["threshold"] for own in content["generators"] if own["threshold"]
+    }
+    return {
+        "comparisons": _comparisons(content, names),
+        "named": None,
+        "psychometric": psychometric_panels(content["curves"], thresholds, names),
+        "exposures": None if content["curves"] else exposure_panels(content["exposures"], names),
+        "strengths": _strengths(pairs, names, board) if pairs else None,
+        "strength_words": _strength_words(pairs) if pairs else "",
+        "correlations": [_agreed(each) for each in content["correlations"] if each["rho"]["n"] > 1],
+    }
+
+
+def _named(content: Content, names: Mapping[str, str]) -> dict[str, Any]:
+    """The same parts of images that were named."""
+    return {
+        "comparisons": _differences(content, names, figure("named_right").label),
+        "named": named_of(content, names),
+        "psychometric": None,
+        "exposures": None,
+        "strengths": None,
+        "strength_words": "",
+        "correlations": [],
+    }
 
 
 def _name(slug: str, names: Mapping[str, str]) -> str:
@@ -138,10 +167,10 @@ def _comparisons(content: Content, names: Mapping[str, str]) -> Comparisons | No
     """Of pairs by strength, else by error rate; of a staircase, which holds that rate, none."""
     if content["pairs"]:
         return _compared(content["pairs"], names)
-    return None if content["curves"] else _differences(content, names)
+    return None if content["curves"] else _differences(content, names, "Error rate")
 
 
-def _differences(content: Content, names: Mapping[str, str]) -> Comparisons | None:
+def _differences(content: Content, names: Mapping[str, str], what: str) -> Comparisons | None:
     lines = [
         Comparison(
             _name(own["first"], names),
@@ -151,7 +180,7 @@ def _differences(content: Content, names: Mapping[str, str]) -> Comparisons | No
         for own in content["differences"]
     ]
     words = (
-        "Error rate of the first minus that of the second, in points. The 95 % intervals hold all"
+        f"{what} of the first minus that of the second, in points. The 95 % intervals hold all"
         " together; p is corrected for the number of pairs (Holm)."
     )
     columns = ("Difference", "95 % interval", "p (Holm)")

@@ -19,7 +19,8 @@ from evalsite.studies.models import Response, Study
 from evalsite.studies.services import ask_for_scores, close_if_done
 from evalsite.studies.table import name_of, trial_table
 from scoring.anytime import AnytimeInterval, anytime
-from scoring.report import report
+from scoring.naming_report import NamingReport, naming_report, rightly_named
+from scoring.report import Report, report
 from scoring.table import TrialTable
 
 REST = 10  # a report is written anew after so many times the seconds it took
@@ -66,8 +67,12 @@ def refresh_report(study: Study, *, simulated: bool) -> None:
     began = time.monotonic()
     table = trial_table([study], simulated=simulated)
     rule = study.rules.staircase if study.is_flash else None
-    found = report(table, rule=rule, metrics=_metrics(study))
-    watched = anytime(_of_finished(study, table, simulated=simulated))
+    finished = _of_finished(study, table, simulated=simulated)
+    found: Report | NamingReport
+    if study.task == "name":
+        found, watched = naming_report(table), anytime(rightly_named(finished))
+    else:
+        found, watched = report(table, rule=rule, metrics=_metrics(study)), anytime(finished)
     content = replace(found, anytime=watched).as_dict()
     content["seconds"] = round(time.monotonic() - began, 2)
     StudyReport.objects.update_or_create(

@@ -181,7 +181,7 @@ def study(request: HttpRequest, code: str) -> HttpResponse:
 def _report_context(request: HttpRequest, study: Study, board: Board) -> dict[str, Any]:
     """What the report says: people's if anybody has answered, else that of simulated observers."""
     found = study.reports.order_by("simulated")
-    reports = [each for each in found if each.content["n_observers"] or each.content["pairs"]]
+    reports = [each for each in found if each.content["n_observers"] or each.content.get("pairs")]
     sees_singles = _sees_singles(request, study)
     context: dict[str, Any] = {"reports": reports, "sees_singles": sees_singles}
     if reports and board.has_answers:

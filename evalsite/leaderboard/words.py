@@ -68,6 +68,17 @@ PEOPLE = {
         " correction (Hautus 1995).",
         decimals(2),
     ),
+    "named_right": Figure(
+        "Named right",
+        "Share of answers that call an image by its class, of all names and “none of them”. Low means that"
+        " the images look like something else to people.",
+        percent,
+        "%",
+        bounds=(0.0, 1.0),
+    ),
+    "said_none": Figure(
+        "None of them", "Share of answers that call an image by none of the names.", percent, "%"
+    ),
     "criterion": Figure("c", "Bias: above 0, people lean towards answering “real”.", decimals(2)),
     "threshold_ms": Figure(
         "Threshold",

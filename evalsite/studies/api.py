@@ -21,7 +21,8 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from evalsite.studies import services
-from evalsite.studies.forms import ResponseForm, WithdrawForm
+from evalsite.studies.answer_form import ResponseForm
+from evalsite.studies.forms import WithdrawForm
 from evalsite.studies.models import Block, Observer, Study, Trial
 from evalsite.studies.platforms import TURK_FRAMES, Arrival, arrival_of, way_back
 from evalsite.studies.plots import result_plot
@@ -164,6 +165,7 @@ def _block(observer: Observer, current: Block) -> dict[str, Any]:
         "multiple": study.display_multiple,
         "allow_ties": rules.allow_ties,
         "against": rules.against,
+        "class_names": study.class_names,
         "answered": main.answered().count_screens(),
         "total": main.count_screens(),
         "screens": _screens_left(observer, current),

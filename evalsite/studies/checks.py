@@ -25,7 +25,9 @@ class Asked:
 
     @property
     def practice_images_of_a_kind(self) -> int:
-        """Of the kind, real or fake, of which there are fewer."""
+        """Of the kind, real or fake, of which there are fewer; what is to be named is real alone."""
+        if self.protocol == "name":
+            return self.practice
         return self.practice * images_on_screen(self.protocol, self.rules) // 2
 
 
@@ -38,6 +40,7 @@ def faults(asked: Asked) -> Iterator[str]:
     """Everything that keeps a study from being launched; nothing if it can be."""
     yield from _timing_faults(asked)
     yield from _screen_faults(asked)
+    yield from _naming_faults(asked)
     yield from _observer_faults(asked)
     yield from _ending_faults(asked)
 
@@ -83,6 +86,24 @@ def _screen_faults(asked: Asked) -> Iterator[str]:
         yield f"a grid has {SMALLEST_GRID} to {LARGEST_GRID} images, got {rules.grid}"
     if not 1 <= asked.blocks <= asked.trials:
         yield f"{asked.trials} trials can be split into 1 to {asked.trials} blocks, got {asked.blocks}"
+
+
+def _naming_faults(asked: Asked) -> Iterator[str]:
+    rules = asked.rules
+    if asked.protocol != "name":
+        if rules.images is not None:
+            yield "only where images are named can fewer than all of a pool be shown"
+        return
+    if rules.images is not None and rules.images < 2:
+        yield f"at least 2 images of each pool are shown, got {rules.images}"
+    if rules.observers_per_image < 1:
+        yield f"an image needs at least 1 observer, got {rules.observers_per_image}"
+    in_block = asked.trials // max(asked.blocks, 1)
+    if in_block <= asked.generators:
+        yield (
+            f"a block has an image of each pool and a real one: {asked.generators + 1} or more "
+            f"trials, got {in_block}"
+        )
 
 
 def _observer_faults(asked: Asked) -> Iterator[str]:

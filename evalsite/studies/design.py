@@ -8,6 +8,9 @@ from scoring.exclusions import Criteria
 
 Against = Literal["real", "generators"]
 
+FEWEST_CLASSES, MOST_CLASSES = 2, 20
+"""Between how many names people can choose."""
+
 
 @dataclass(frozen=True)
 class Stopping:
@@ -46,7 +49,10 @@ class Rules:
         grid: select: images on a screen.
         against: pair: a fake beside a real image, or the images of two generators.
         allow_ties: pair: "I cannot tell" is an answer.
-        qualify_at: least share right in practice, of real and of fake images each; None for none.
+        images: name: how many images of each pool are shown; None for all.
+        observers_per_image: name: how many people are to name each of them.
+        qualify_at: least share right in practice, of real and of fake images each, where there are
+            both; None for none.
         catch_trials: images of shuffled pixels among the trials of each observer.
         criteria: whose answers are left out of the scores.
     """
@@ -56,6 +62,8 @@ class Rules:
     grid: int = 9
     against: Against = "real"
     allow_ties: bool = False
+    images: int | None = None
+    observers_per_image: int = 5
     qualify_at: float | None = None
     catch_trials: int = 0
     criteria: Criteria = field(default_factory=Criteria)

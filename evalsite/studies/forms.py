@@ -1,4 +1,4 @@
-"""Forms: launching a study, one answer as the browser sends it, a code to withdraw by."""
+"""Forms: launching a study, a code to withdraw by."""
 
 import re
 from collections.abc import Iterator
@@ -12,12 +12,9 @@ from evalsite.catalog.models import Dataset, Pool
 from evalsite.studies.checks import LARGEST_GRID, LIMITED_MS, SMALLEST_GRID
 from evalsite.studies.design import Payment, Rules, Stopping
 from evalsite.studies.models import Protocol
-from evalsite.studies.words import CONSENT
+from evalsite.studies.words import CONSENT, consent_for
 from scoring.exclusions import Criteria
 from scoring.staircase import RULES, ConstantStimuli
-
-MOST_FRAMES = 1_000_000
-CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 PROTOCOLS = {
     Protocol.UNLIMITED: "Unlimited: one image until answered. Scores the error rate.",
@@ -25,6 +22,7 @@ PROTOCOLS = {
     Protocol.FLASH: "Flash: one image for a fraction of a second. Scores the threshold.",
     Protocol.PAIR: "Pair: two images side by side. Scores how often each is taken for real.",
     Protocol.SELECT: "Select: a grid, of which the generated images are marked. Scores the error rate.",
+    Protocol.NAME: "Name: what is it? One image, to be called by its class. Scores the share named right.",
 }
 LEVELS_MS = next(rule.levels_ms for rule in RULES.values() if isinstance(rule, ConstantStimuli))
 FEWEST_TRIALS, MOST_TRIALS = 1, 1000
@@ -145,6 +143,20 @@ class LaunchForm(forms.Form):
         help_text="A third to two thirds of them are generated.",
     )
 
+    images = _optional_number(
+        "Images of each pool",
+        "Empty for all. Fewer images are named by more people each.",
+        min_value=2,
+        initial=50,
+    )
+    observers_per_image = forms.IntegerField(
+        label="People for each image",
+        required=False,
+        min_value=1,
+        initial=Rules().observers_per_image,
+        help_text="Fewer than 5 say little of a majority. Those of a study with a fixed end must be enough.",
+    )
+
     break_every = _optional_number(
         "Trials between breaks",
         "Empty for no breaks; in a flash study for blocks of at least 150.",
@@ -152,7 +164,8 @@ class LaunchForm(forms.Form):
     )
     qualify_at = PercentField(
         label="To qualify, % right in practice",
-        help_text="Of real and of generated images each. Empty for no such test. HYPE asked for 65 of 100.",
+        help_text="Of real and of generated images each; what is to be named is practised on real ones."
+        " Empty for no such test. HYPE asked for 65 of 100.",
         least=1,
     )
     catch_trials = forms.IntegerField(
@@ -235,7 +248,8 @@ class LaunchForm(forms.Form):
         label="Consent text",
         widget=forms.Textarea(attrs={"rows": 5}),
         initial=CONSENT,
-        help_text="Shown before anything else. The one given here is translated for people.",
+        help_text="Shown before anything else. The one given here is translated for people, and suits the"
+        " question.",
     )
 
     ESSENTIALS = ("name", "dataset", "pools", "protocol")
@@ -244,6 +258,7 @@ class LaunchForm(forms.Form):
         "flash": ("staircase", "levels_ms"),
         "pair": ("against", "allow_ties"),
         "select": ("grid",),
+        "name": ("images", "observers_per_image"),
     }
     NUMBERS = ("trials", "practice_trials")
     MORE = {
@@ -288,9 +303,10 @@ class LaunchForm(forms.Form):
         """What `launch_study` takes, but for the owner; Refused has the last word on it."""
         asked = self.cleaned_data
         plain = ("name", "dataset", "pools", "protocol", "trials", "practice_trials", "seed")
-        words = ("consent_text", "completion_code", "return_url", "screened_out_url")
+        words = ("completion_code", "return_url", "screened_out_url")
         return {
             **{name: asked[name] for name in (*plain, *words)},
+            "consent_text": consent_for(asked["protocol"], asked["consent_text"]),
             "rules": rules_of(asked),
             "blocks": _blocks(asked),
         }
@@ -299,13 +315,15 @@ class LaunchForm(forms.Form):
 def rules_of(asked: Asked) -> Rules:
     """The rules a launch form asks for; what belongs to another protocol is left aside."""
     protocol, plain = asked["protocol"], Rules()
-    is_pair = protocol == Protocol.PAIR
+    is_pair, is_name = protocol == Protocol.PAIR, protocol == Protocol.NAME
     return Rules(
         exposures_ms=_exposures_ms(asked),
         staircase=(protocol == Protocol.FLASH and asked["staircase"]) or plain.staircase,
         grid=(protocol == Protocol.SELECT and asked["grid"]) or plain.grid,
         against=(is_pair and asked["against"]) or plain.against,
         allow_ties=is_pair and asked["allow_ties"],
+        images=asked["images"] if is_name else plain.images,
+        observers_per_image=(is_name and asked["observers_per_image"]) or plain.observers_per_image,
         qualify_at=asked["qualify_at"],
         catch_trials=asked["catch_trials"] or 0,
         criteria=_part(Criteria, asked),
@@ -329,49 +347,6 @@ def _exposures_ms(asked: Asked) -> tuple[int, ...]:
 def _blocks(asked: Asked) -> int | None:
     trials, every = asked["trials"], asked["break_every"]
     return max(1, round(trials / every)) if every else None
-
-
-class CodesField(forms.Field):
-    """Codes of images of one screen, or None if there are none to give."""
-
-    def to_python(self, value: Any) -> list[str] | None:
-        if value is None:
-            return None
-        if not isinstance(value, list) or len(value) > LARGEST_GRID or not _are_codes(value):
-            raise ValidationError(f"a list of at most {LARGEST_GRID} image codes is expected")
-        return value
-
-
-def _are_codes(values: list[Any]) -> bool:
-    return all(isinstance(value, str) and CODE.fullmatch(value) for value in values)
-
-
-NOTED = ("too_fast", "exposure_off", "focus_lost")
-
-
-class ResponseForm(forms.Form):
-    """One answer as a browser sends it; `trial` is the code of the screen, its first image's."""
-
-    trial = forms.RegexField(r"^[A-Za-z0-9_-]+$", max_length=32)
-    answer = forms.ChoiceField(choices=[("real", "real"), ("fake", "fake")], required=False)
-    chosen = CodesField(required=False)
-    rt_ms = forms.FloatField(min_value=0)
-    shown_ms = forms.FloatField(min_value=0, required=False)
-    frames_shown = forms.IntegerField(min_value=0, max_value=MOST_FRAMES, required=False)
-    frames_dropped = forms.IntegerField(min_value=0, max_value=MOST_FRAMES, required=False)
-    refresh_hz = forms.FloatField(min_value=0, required=False)
-    flags = forms.RegexField(r"^[a-z_;]+$", max_length=100, required=False)
-
-    def clean_flags(self) -> str:
-        """Only what a browser can know: whether a trial tests the observer, or counts, it cannot say."""
-        noted = self.cleaned_data["flags"].split(";")
-        return ";".join(word for word in NOTED if word in noted)
-
-    def clean(self) -> Asked:
-        given = self.cleaned_data
-        if not given.get("answer") and given.get("chosen") is None and not self.errors:
-            self.add_error("answer", "either an answer or what was chosen is expected")
-        return given
 
 
 class WithdrawForm(forms.Form):

@@ -10,7 +10,8 @@ from django.db.models import Count, Q
 from django.urls import reverse
 
 from evalsite.catalog.models import Dataset, Pool
-from evalsite.studies.design import Rules
+from evalsite.studies.design import MOST_CLASSES, Rules
+from scoring.dictionary import NONE, Task
 
 
 def study_code() -> str:
@@ -37,6 +38,7 @@ class Protocol(models.TextChoices):
     FLASH = "flash", "Flash"
     PAIR = "pair", "Pair"
     SELECT = "select", "Select"
+    NAME = "name", "Name"
 
 
 class StudyQuerySet(models.QuerySet["Study"]):
@@ -152,6 +154,17 @@ class Study(models.Model):
     @property
     def is_flash(self) -> bool:
         return self.protocol == Protocol.FLASH
+
+    @property
+    def task(self) -> Task:
+        """What is asked of an image: is it real, or what is it."""
+        return "name" if self.protocol == Protocol.NAME else "real"
+
+    @property
+    def class_names(self) -> list[str]:
+        """What an image may be called, where that is asked; numbered from 0 in labels and answers."""
+        names: list[str] = self.design.get("class_names", [])
+        return names
 
     @property
     def rules(self) -> Rules:
@@ -301,6 +314,11 @@ class Trial(models.Model):
     is_catch = models.BooleanField(
         default=False, help_text="its pixels are shuffled before it is shown: plainly no real image"
     )
+    label = models.CharField(
+        max_length=4,
+        blank=True,
+        help_text="the number of its class, none for a catch trial; empty if it is not to be named",
+    )
     exposure_ms = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="empty if unlimited, or not yet set by the staircase"
     )
@@ -320,8 +338,16 @@ class Trial(models.Model):
         return f"{self.block}, trial {self.position}"
 
     @property
-    def truth(self) -> Literal["real", "fake"]:
+    def truth(self) -> str:
+        """The right answer."""
+        return self.label or self.origin
+
+    @property
+    def origin(self) -> Literal["real", "fake"]:
         return "real" if self.pool.is_real and not self.is_catch else "fake"
+
+
+ANSWERS = ("real", "fake", "tie", NONE, *map(str, range(MOST_CLASSES)))
 
 
 class ResponseQuerySet(models.QuerySet["Response"]):
@@ -338,7 +364,9 @@ class Response(models.Model):
         TIE = "tie", "cannot tell"  # of a pair only
 
     trial = models.OneToOneField(Trial, models.CASCADE, related_name="response")
-    answer = models.CharField(max_length=4, choices=Answer.choices)
+    answer = models.CharField(
+        max_length=4, help_text="real, fake or tie; to name it, the number of a class, or none"
+    )
     rt_ms = models.FloatField(help_text="from the image's onset to the answer")
     shown_ms = models.FloatField(
         null=True, blank=True, help_text="measured exposure; empty if unlimited"
@@ -357,9 +385,7 @@ class Response(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(answer__in=["real", "fake", "tie"]), name="real_fake_or_tie"
-            ),
+            models.CheckConstraint(condition=Q(answer__in=ANSWERS), name="a_known_answer"),
             models.CheckConstraint(condition=Q(rt_ms__gte=0), name="time_runs_forward"),
         ]
 

@@ -1,5 +1,6 @@
 """What a study will take: observers for an interval of a wished width, their time, their pay."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from evalsite.studies.checks import scored_answers
@@ -13,6 +14,7 @@ SECONDS_A_TRIAL = {
     Protocol.FLASH: 5.0,
     Protocol.PAIR: 4.0,
     Protocol.SELECT: 20.0,
+    Protocol.NAME: 4.0,
 }
 USUAL_POINTS = 5.0
 
@@ -41,3 +43,26 @@ def outlook(
     return plan_width(
         points, assumptions=Assumptions(trials=images, generators=together), cost=cost
     )
+
+
+@dataclass(frozen=True)
+class NamingPlan:
+    """What it takes until every image was named by as many people as were asked for.
+
+    Attributes:
+        each: people for an image. minutes: of one observer. hours, pay: of all of them.
+    """
+
+    each: int
+    observers: int
+    minutes: float
+    hours: float
+    pay: float
+
+
+def naming_plan(rules: Rules, observers: int, *, trials: int) -> NamingPlan:
+    """The time and the pay of so many observers, if every answer is right."""
+    minutes = trials * SECONDS_A_TRIAL[Protocol.NAME] / 60
+    pay = rules.payment.base + rules.payment.bonus * trials
+    each = rules.observers_per_image
+    return NamingPlan(each, observers, minutes, observers * minutes / 60, observers * pay)

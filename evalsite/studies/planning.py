@@ -106,11 +106,26 @@ def shares(total: int, parts: int, *, turn: int | Counts) -> Counts:
     return split
 
 
-def rotation(pool: PoolSize, count: int, *, start: int, seed: int) -> Counts:
-    """`count` different images of a pool of which `start` were shown before, in a shuffled circle."""
+@dataclass(frozen=True)
+class Circle:
+    """A shuffled circle of images; in pools of one size, that of one key has one order.
+
+    Attributes:
+        apart: how far from its start a pool begins.
+    """
+
+    key: int
+    apart: int = 0
+
+
+SHARED = 0  # no pool has this key
+
+
+def rotation(pool: PoolSize, count: int, *, start: int, seed: int, circle: Circle) -> Counts:
+    """`count` different images of a pool of which `start` were shown before, along a circle."""
     _require(pool, count)
-    order: Counts = np.random.default_rng([seed, pool.key]).permutation(pool.size)
-    return pool.first + order[(start + np.arange(count)) % pool.size]
+    order: Counts = np.random.default_rng([seed, circle.key]).permutation(pool.size)
+    return pool.first + order[(circle.apart + start + np.arange(count)) % pool.size]
 
 
 def _require(pool: PoolSize, count: int) -> None:
@@ -127,12 +142,28 @@ def require_enough(real: PoolSize, fakes: Sequence[PoolSize], layout: Layout) ->
         _require(pool, count)
 
 
+def observers_needed(fakes: Sequence[PoolSize], layout: Layout, each: int) -> int:
+    """How many observers it takes until every image of the generators was shown `each` times.
+
+    >>> observers_needed([PoolSize(1, 40)], Layout("name", practice=4, blocks=(20,)), 5)
+    20
+    """
+    shown = _needs(layout, len(fakes))[:, :, 1:]
+    counts: list[int] = shown.sum(axis=(0, 1)).tolist()
+    return max(
+        ceil(each * pool.size * len(shown) / count)
+        for pool, count in zip(fakes, counts, strict=True)
+    )
+
+
 def plan(
     real: PoolSize, fakes: Sequence[PoolSize], layout: Layout, *, turn: int, seed: int
 ) -> list[list[Screen]]:
     """The screens of every block, practice first, for the observer whose turn it is.
 
-    From turn to turn all images of a pool come up equally often, within one.
+    From turn to turn all images of a pool come up equally often, within one. Where images are named,
+    pools of one size are taken for the same images, each forged in another way: no observer names
+    one of them in two pools, if these are large enough.
 
     Args:
         real: the pool of real images. fakes: the generators'.
@@ -145,8 +176,8 @@ def plan(
     cycles, place = divmod(turn, len(needs))
     before = cycles * needs.sum(axis=(0, 1)) + needs[:place].sum(axis=(0, 1))
     drawn = [
-        _drawn(pool, needs[place, :, number], start=int(before[number]), seed=seed)
-        for number, pool in enumerate([real, *fakes])
+        _drawn(pool, needs[place, :, number], start=int(before[number]), seed=seed, circle=circle)
+        for number, (pool, circle) in enumerate(_circles(real, fakes, layout))
     ]
     rng = np.random.default_rng([seed, turn, 1])
     blocks = [
@@ -167,14 +198,27 @@ def _needs(layout: Layout, generators: int) -> Counts:
     turns = np.arange(lcm(generators, duels))
     blocks = []
     for number, part in enumerate(layout.parts):
-        real, fake = _halves(part, layout)
+        real, fake = _halves(part, layout, generators)
         forged = _forged(fake, part, layout, generators, turns + number)
         blocks.append(np.column_stack([np.full(len(turns), real), forged]))
     return np.stack(blocks, axis=1)
 
 
-def _halves(part: Part, layout: Layout) -> tuple[int, int]:
+def _circles(
+    real: PoolSize, fakes: Sequence[PoolSize], layout: Layout
+) -> Iterator[tuple[PoolSize, Circle]]:
+    """Every pool, and in which circle and how far along it its images stand."""
+    yield real, Circle(real.key)
+    for number, pool in enumerate(fakes):
+        apart = number * (pool.size // len(fakes))
+        yield pool, Circle(SHARED, apart) if layout.protocol == "name" else Circle(pool.key)
+
+
+def _halves(part: Part, layout: Layout, generators: int) -> tuple[int, int]:
     """How many real images and fakes a block takes, catch images among the real ones."""
+    if layout.protocol == "name":  # the real ones are a pool among the others, and all of practice
+        real = part.screens if part.is_practice else part.screens // (generators + 1)
+        return real + part.catches, part.screens - real
     if layout.protocol == "pair":
         beside = 0 if layout.sets_generators_apart(part) else part.screens
         return beside + 2 * part.catches, part.screens
@@ -201,9 +245,11 @@ def _duels(generators: int) -> list[tuple[int, int]]:
     return list(combinations(range(generators), 2))
 
 
-def _drawn(pool: PoolSize, counts: Counts, *, start: int, seed: int) -> list[list[Image]]:
+def _drawn(
+    pool: PoolSize, counts: Counts, *, start: int, seed: int, circle: Circle
+) -> list[list[Image]]:
     """The pool's images for each block."""
-    indices = rotation(pool, int(counts.sum()), start=start, seed=seed)
+    indices = rotation(pool, int(counts.sum()), start=start, seed=seed, circle=circle)
     blocks = np.split(indices, np.cumsum(counts)[:-1])
     return [[Image(pool.key, index) for index in block.tolist()] for block in blocks]
 

@@ -12,6 +12,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from evalsite.studies.models import Observer, Protocol, Study, Trial, TrialQuerySet
+from scoring.dictionary import NONE
 from scoring.exclusions import exclude
 from scoring.files import read_trials
 from scoring.table import COLUMNS, TrialTable
@@ -35,6 +36,7 @@ FIELDS: dict[str, Combinable] = {
         output_field=CharField(),
     ),
     "catch": F("is_catch"),
+    "label": F("label"),
     "answer": F("response__answer"),
     "rt_ms": F("response__rt_ms"),
     "asked_ms": F("exposure_ms"),
@@ -45,13 +47,14 @@ FIELDS: dict[str, Combinable] = {
 
 
 def trial_table(studies: Iterable[Study], *, simulated: bool) -> TrialTable:
-    """Every answer that counts, of people or of simulated observers, never of both.
+    """Every answer that counts to studies of one task, of people or of simulated observers, never of both.
 
     Answers given here and imported ones stand together; those of observers whom a study's criteria
     leave out are flagged.
     """
-    tables = [_table_of(study, simulated=simulated) for study in studies]
-    return tables[0] if len(tables) == 1 else TrialTable.joined(tables)
+    listed = list(studies)
+    tables = [_table_of(study, simulated=simulated) for study in listed]
+    return tables[0] if len(tables) == 1 else TrialTable.joined(tables, task=listed[0].task)
 
 
 def table_of_observers(study: Study, observers: Iterable[Observer]) -> TrialTable:
@@ -79,8 +82,8 @@ def _table_of(study: Study, *, simulated: bool) -> TrialTable:
 def _imported(study: Study, *, simulated: bool) -> TrialTable:
     """The trials of a file, and who is left out, as the file has it."""
     if not study.trials_key:
-        return TrialTable.from_columns({name: [] for name in COLUMNS})
-    table = read_trials(imported_file(study.trials_key))
+        return TrialTable.from_columns({name: [] for name in COLUMNS}, task=study.task)
+    table = read_trials(imported_file(study.trials_key), task=study.task)
     kind = [name.startswith(SIMULATED) for name in table.observer]
     return table.where(np.array(kind, dtype=np.bool_) == simulated)
 
@@ -106,6 +109,7 @@ def _as_trial_table(study: Study, found: dict[str, list[Any]]) -> TrialTable:
     screens = zip(found["in_block"], found["on_screen"], strict=True)
     together = study.protocol in TOGETHER
     ties = [answer == TIE for answer in found["answer"]]
+    truths, answers = _truths_and_answers(study, found)
     return TrialTable.from_columns(
         {
             "study": [study.code] * len(ties),
@@ -114,16 +118,26 @@ def _as_trial_table(study: Study, found: dict[str, list[Any]]) -> TrialTable:
             "position": found["at"],
             "stimulus": [f"{forger or 'real'}/{pool}/{image}" for forger, pool, image in images],
             "generator": found["forger"],
-            "truth": ["fake" if forger else "real" for forger in found["forger"]],
-            "response": ["" if answer == TIE else answer for answer in found["answer"]],
+            "truth": truths,
+            "response": answers,
             "rt_ms": found["rt_ms"],
             "exposure_ms": found["asked_ms"],
             "shown_ms": found["shown_ms"],
             "flags": list(map(_flags, _catches(study, found), ties, found["flags"])),
             "answered_at": [moment.isoformat() for moment in found["answered_at"]],
             "screen": [f"{block}_{screen}" if together else "" for block, screen in screens],
-        }
+        },
+        task=study.task,
     )
+
+
+def _truths_and_answers(study: Study, found: dict[str, list[Any]]) -> tuple[list[str], list[str]]:
+    """What each image is, and what was said of it: in words, classes by their names."""
+    if study.task == "name":
+        names = {str(number): name for number, name in enumerate(study.class_names)} | {NONE: NONE}
+        return [names[label] for label in found["label"]], [names[said] for said in found["answer"]]
+    truths = ["fake" if forger else "real" for forger in found["forger"]]
+    return truths, ["" if answer == TIE else answer for answer in found["answer"]]
 
 
 def _catches(study: Study, found: dict[str, list[Any]]) -> list[bool]:

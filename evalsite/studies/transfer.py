@@ -61,7 +61,7 @@ def import_trials(
         Refused: the table is sound but not of this protocol, or its names cannot be used.
         OSError: the file cannot be read.
     """
-    table = read_trials(path)
+    table = read_trials(path, task="name" if protocol == Protocol.NAME else "real")
     rules = _rules_of(table, protocol)
     source = _printable(source or path.name)[:LONGEST_SOURCE] or "a file"
     study = Study(

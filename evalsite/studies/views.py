@@ -10,9 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from evalsite.accounts.rights import require_change
 from evalsite.studies import services
+from evalsite.studies.design import Rules
 from evalsite.studies.forms import LaunchForm, rules_of
 from evalsite.studies.models import Protocol, Study
-from evalsite.studies.outlook import USUAL_POINTS, outlook
+from evalsite.studies.outlook import USUAL_POINTS, naming_plan, outlook
 
 
 @require_safe
@@ -23,7 +24,9 @@ def studies(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def launch(request: HttpRequest) -> HttpResponse:
-    form = LaunchForm(request.POST or None, initial={"pools": request.GET.getlist("pool")})
+    form = LaunchForm(
+        request.POST or None, initial={**request.GET.dict(), "pools": request.GET.getlist("pool")}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             study = services.launch_study(
@@ -48,6 +51,8 @@ def plan(request: HttpRequest) -> HttpResponse:
 
 def _outlook(asked: dict[str, Any]) -> dict[str, Any]:
     protocol, rules = Protocol(asked["protocol"]), rules_of(asked)
+    if protocol == Protocol.NAME:
+        return _naming_outlook(asked, rules)
     points = asked["goal_points"] or USUAL_POINTS
     sizes = {"trials": asked["trials"], "generators": len(asked["pools"])}
     try:
@@ -57,6 +62,21 @@ def _outlook(asked: dict[str, Any]) -> dict[str, Any]:
     currency = rules.payment.currency
     is_flash = protocol == Protocol.FLASH
     return {"plan": plan, "points": points, "currency": currency, "is_flash": is_flash}
+
+
+def _naming_outlook(asked: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    trials, pools = asked["trials"], asked["pools"]
+    study = Study(
+        protocol=Protocol.NAME,
+        real_pool=asked["dataset"].held_out_pool,
+        rules_json=rules.as_json(),
+        trials_per_observer=trials,
+        practice_trials=asked["practice_trials"],
+    )
+    if trials <= len(pools):
+        return {"reason": f"an observer needs at least {len(pools) + 1} trials, got {trials}"}
+    naming = naming_plan(rules, services.observers_needed(study, pools), trials=trials)
+    return {"naming": naming, "currency": rules.payment.currency}
 
 
 def own_study(request: HttpRequest, code: str) -> Study:

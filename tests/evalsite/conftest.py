@@ -5,12 +5,13 @@ import pytest
 from tests import factories
 from tests.evalsite.observing import Browser
 
+CLASSES = ("cat", "dog", "owl")
+
 
 @pytest.fixture
 def pools():
-    """Images of two generators, `ada` and `bob`, of one data set, `digits`."""
-    data = factories.dataset("Digits")
-    return [factories.pool(factories.generator(name, of=data)) for name in ("Ada", "Bob")]
+    """Labelled images of two generators, `ada` and `bob`, of one data set, `digits`."""
+    return factories.named_pools("Ada", "Bob", of=factories.dataset("Digits", classes=CLASSES))
 
 
 @pytest.fixture

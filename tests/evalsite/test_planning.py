@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evalsite.studies.planning import (
+    Circle,
     Layout,
     PoolSize,
     TooFewImages,
@@ -18,7 +19,7 @@ from evalsite.studies.planning import (
 
 REAL = PoolSize(1, 12)
 FAKES = [PoolSize(2, 12), PoolSize(3, 12), PoolSize(4, 12)]
-PROTOCOLS = ("unlimited", "limited", "flash", "pair", "select")
+PROTOCOLS = ("unlimited", "limited", "flash", "pair", "select", "name")
 
 
 def layout(protocol="unlimited", *, practice=0, blocks=(8,), **fields):
@@ -272,4 +273,4 @@ def test_a_pool_too_small_is_refused_in_words(real, fake, words):
 
 
 def test_a_pool_just_large_enough_is_used_up():
-    assert sorted(rotation(PoolSize(1, 5), 5, start=3, seed=0)) == [0, 1, 2, 3, 4]
+    assert sorted(rotation(PoolSize(1, 5), 5, start=3, seed=0, circle=Circle(1))) == [0, 1, 2, 3, 4]

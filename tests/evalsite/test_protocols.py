@@ -39,6 +39,7 @@ SCREENS = {
     Protocol.FLASH: 1,
     Protocol.PAIR: 2,
     Protocol.SELECT: 4,
+    Protocol.NAME: 1,
 }
 
 

@@ -64,6 +64,7 @@ HEADINGS = {
     Protocol.FLASH: "Share right against exposure",
     Protocol.PAIR: "Strengths from pairs",
     Protocol.SELECT: "Images that stand out",
+    Protocol.NAME: "What people called them",
 }
 
 

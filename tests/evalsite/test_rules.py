@@ -7,7 +7,7 @@ from evalsite.studies import services
 from evalsite.studies.checks import Asked, faults
 from evalsite.studies.design import Payment, Rules, Stopping
 from evalsite.studies.models import Protocol, Study
-from evalsite.studies.words import CONSENT
+from evalsite.studies.words import CONSENT, NAMING_CONSENT
 from scoring.exclusions import Criteria
 from tests import factories
 
@@ -165,10 +165,12 @@ def launched(response):
 @pytest.mark.parametrize("protocol", Protocol.values)
 def test_the_form_as_it_stands_launches_every_protocol(launch, protocol):
     study = launched(launch(protocol=protocol, grid=4))
-    assert (study.protocol, study.is_open, study.consent_text) == (protocol, True, CONSENT)
+    consent = NAMING_CONSENT if protocol == "name" else CONSENT
+    assert (study.protocol, study.is_open, study.consent_text) == (protocol, True, consent)
     wanted = {
         "limited": Rules(exposures_ms=(1000, 5000, 10_000, 20_000)),
         "select": Rules(grid=4),
+        "name": Rules(images=50),
     }
     assert study.rules == wanted.get(protocol, Rules())
 

@@ -9,7 +9,7 @@ import {
   verdictOn,
 } from "../../evalsite/static/trial/protocols.js";
 
-const PROTOCOLS = ["unlimited", "limited", "flash", "pair", "select"];
+const PROTOCOLS = ["unlimited", "limited", "flash", "pair", "select", "name"];
 const single = { protocol: "unlimited" };
 const pair = { protocol: "pair" };
 const select = { protocol: "select" };
@@ -17,7 +17,7 @@ const one = { code: "a", images: ["a"] };
 const two = { code: "a", images: ["a", "b"] };
 const four = { code: "a", images: ["a", "b", "c", "d"] };
 
-test("limited and flash are timed, and pairs and grids have a layout of their own", () => {
+test("limited and flash are timed, and pairs, grids and names have a layout of their own", () => {
   const facts = PROTOCOLS.map((protocol) => [isTimed({ protocol }), layoutOf({ protocol })]);
   assert.deepEqual(facts, [
     [false, "single"],
@@ -25,6 +25,7 @@ test("limited and flash are timed, and pairs and grids have a layout of their ow
     [true, "single"],
     [false, "pair"],
     [false, "select"],
+    [false, "name"],
   ]);
 });
 
@@ -55,6 +56,12 @@ test("of one image the truth is told, right or wrong", () => {
   assert.equal(told("real", false), "Wrong: it was fake.");
   assert.equal(told("fake", true), "Right: it was fake.");
   assert.equal(told("fake", false), "Wrong: it was real.");
+});
+
+test("of a name it is told whether it was right, and not what would have been", () => {
+  const told = (isRight) => verdict({ protocol: "name" }, one, "3", isRight);
+  assert.deepEqual(told(true), { words: "Right.", isRight: true, truths: [] });
+  assert.deepEqual(told(false), { words: "Wrong.", isRight: false, truths: [] });
 });
 
 test("of a pair both truths are told, whichever was chosen", () => {

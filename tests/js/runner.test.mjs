@@ -41,6 +41,19 @@ test("an observer sees every image once, in order, with words where they are due
   assert.equal(parts.outbox.size, 0);
 });
 
+test("an image is named, and in practice it is told whether rightly", async () => {
+  const server = new FakeServer([
+    { kind: "practice", protocol: "name", screens: ["p0"] },
+    { kind: "main", protocol: "name", screens: ["m0"] },
+  ]);
+  server.right = ["7"];
+  const parts = stage(server, { observer: { choice: "7" } });
+  await run(parts);
+  assert.deepEqual(parts.view.log.slice(0, 5), ["0+1", "What is it?", "0+1", "p0", "name?"]);
+  assert.equal(parts.view.log.filter((entry) => entry === "Right.").length, 1);
+  assert.equal(server.answers.get("m0").answer, "7");
+});
+
 test("a wrong answer is told as wrong, with the truth", async () => {
   const parts = stage(unlimited(), { observer: { choice: "fake" } });
   await run(parts);

@@ -10,7 +10,7 @@ import {
   onceASession,
   roomPx,
 } from "../../evalsite/static/trial/display.js";
-import { answerOf, placeAfter } from "../../evalsite/static/trial/keys.js";
+import { answerOf, keysOf, nameOf, placeAfter } from "../../evalsite/static/trial/keys.js";
 import { MemoryStorage } from "../../evalsite/static/trial/storage.js";
 import * as words from "../../evalsite/static/trial/words.js";
 
@@ -25,6 +25,32 @@ test("in a pair an arrow chooses its side, and down or T chooses neither", () =>
   assert.deepEqual(["ArrowLeft", "ArrowRight"].map(chosen), [[0], [1]]);
   assert.deepEqual(["ArrowDown", "t", "T"].map(chosen), [[], [], []]);
   assert.deepEqual(["r", "f"].map(chosen), [null, null]);
+});
+
+test("names have digits up to ten and letters up to twenty, and none of them has X", () => {
+  const words = (count) => Array.from({ length: count }, (_, place) => `name ${place}`);
+  assert.equal(keysOf(words(10)).join(""), "0123456789x");
+  assert.equal(keysOf(words(20)).join(""), "abcdefghijklmnopqrstx");
+});
+
+test("names of one letter or digit are their own keys, unless two are alike or one is X", () => {
+  assert.deepEqual(keysOf(["3", "7"]), ["3", "7", "x"]);
+  assert.deepEqual(keysOf(["B", "A"]), ["b", "a", "x"]);
+  for (const names of [["x", "y"], ["a", "A"], ["3", "dog"], ["é", "e"]]) {
+    assert.deepEqual(keysOf(names), ["0", "1", "x"]);
+  }
+});
+
+test("a key names its class by number, on any keyboard, and X none of them", () => {
+  const keys = keysOf(["cat", "dog", "owl"]);
+  assert.deepEqual(["0", "2", "x", "X"].map((key) => nameOf(keys, { key })), ["0", "2", "none", "none"]);
+  assert.equal(nameOf(keys, { key: "1", code: "Numpad1" }), "1");
+  assert.equal(nameOf(keys, { key: "é", code: "Digit2" }), "2"); // AZERTY without shift
+  assert.equal(nameOf(keys, { key: "ء", code: "KeyX" }), "none");
+  assert.equal(nameOf(["q", "a", "x"], { key: "a", code: "KeyQ" }), "1"); // what is printed on it
+  for (const key of ["3", "r", "Enter", " ", "ArrowLeft"]) assert.equal(nameOf(keys, { key }), null);
+  assert.equal(nameOf(keys, { key: "1", repeat: true }), null);
+  assert.equal(nameOf(keys, { key: "1", ctrlKey: true }), null);
 });
 
 test("in a grid no key answers: arrows move", () => {
@@ -185,7 +211,7 @@ test("the card after the practice says what counts from now on", () => {
 });
 
 test("whoever comes back goes straight on, or starts what is timed when ready", () => {
-  for (const protocol of ["unlimited", "pair", "select"]) {
+  for (const protocol of ["unlimited", "pair", "select", "name"]) {
     assert.equal(cardFor({ ...main, protocol }, null, 12), null);
   }
   for (const protocol of ["limited", "flash"]) {
@@ -195,7 +221,7 @@ test("whoever comes back goes straight on, or starts what is timed when ready", 
 });
 
 test("between two blocks there is a break, in every protocol, with what is left", () => {
-  const images = ["unlimited", "limited", "flash"].map((each) => [each, "30 images left."]);
+  const images = ["unlimited", "limited", "flash", "name"].map((each) => [each, "30 images left."]);
   const others = [["pair", "30 pairs left."], ["select", "30 screens left."]];
   for (const [protocol, line] of [...images, ...others]) {
     const { title, lines, button } = cardFor({ ...main, block: 2, protocol }, main, 30);
@@ -206,7 +232,7 @@ test("between two blocks there is a break, in every protocol, with what is left"
 });
 
 test("a study without practice explains itself all the same, and a block only once", () => {
-  for (const protocol of ["unlimited", "limited", "flash", "pair", "select"]) {
+  for (const protocol of ["unlimited", "limited", "flash", "pair", "select", "name"]) {
     const block = { ...main, protocol };
     assert.ok(cardFor(block, null, 0).lines.length >= 2, protocol);
     const first = cardFor({ ...block, kind: "practice" }, null, 0);
@@ -229,6 +255,7 @@ test("each protocol asks its own question", () => {
   assert.equal(asked("flash"), "Was it real?");
   assert.equal(asked("pair", "real"), "Which one is real?");
   assert.equal(asked("pair", "generators"), "Which looks more real?");
+  assert.equal(asked("name"), "What is it?");
   assert.equal(asked("select"), "Click every image that was made by a computer.");
 });
 

@@ -4,7 +4,7 @@ const LANDSCAPE_ROWS_PX = 64; // what is not image on a phone's side
 const LEAST_ROOM_PX = 44; // what a finger hits
 
 /** What a picture's frame adds to its width and its height, in CSS pixels. */
-export const FRAMES_PX = { single: [0, 0], pair: [16, 64], select: [12, 12] };
+export const FRAMES_PX = { single: [0, 0], pair: [16, 64], select: [12, 12], name: [0, 0] };
 
 /** The columns and rows of a grid that is as square as can be. */
 export function gridOf(count) {

@@ -18,6 +18,39 @@ export function answerOf(layout, event) {
   return ANSWERS[layout][event.key.toLowerCase()] ?? null;
 }
 
+export const NONE = "none";
+
+const NONE_KEY = "x";
+const MOST_DIGITS = 10;
+const LETTERS = "abcdefghijklmnopqrst";
+const KEY = /^[a-z0-9]$/i;
+
+/**
+ * The keys of names, and at the end that of none of them.
+ * @param {string[]} names if each is one letter or digit it is its own key, else its place is
+ */
+export function keysOf(names) {
+  const own = names.map((name) => name.toLowerCase());
+  const isKey = (name) => KEY.test(name) && name !== NONE_KEY;
+  const byPlace = names.map((_, place) => (names.length > MOST_DIGITS ? LETTERS[place] : `${place}`));
+  const isFit = own.every(isKey) && new Set(own).size === own.length;
+  return [...(isFit ? own : byPlace), NONE_KEY];
+}
+
+/**
+ * Which name a key stands for; a keyboard of other letters has the same places.
+ * @param {string[]} keys as `keysOf` gives them
+ * @returns {string|null} the number of the name, or "none"; null for other keys, as in `answerOf`
+ */
+export function nameOf(keys, event) {
+  if (event.repeat || isShortcut(event)) return null;
+  const { key, code = "" } = event;
+  const pressed = KEY.test(key) ? key : code.replace(/^(Digit|Numpad|Key)/, "");
+  const place = keys.indexOf(pressed.toLowerCase());
+  if (place < 0) return null;
+  return place === keys.length - 1 ? NONE : `${place}`;
+}
+
 function isShortcut({ ctrlKey, metaKey, altKey }) {
   return Boolean(ctrlKey || metaKey || altKey);
 }

@@ -7,9 +7,11 @@ export function isTimed({ protocol }) {
   return protocol === "flash" || protocol === "limited";
 }
 
-/** @returns {"single"|"pair"|"select"} how the images of a screen stand, and how they are judged */
+const LAYOUTS = ["pair", "select", "name"];
+
+/** @returns {"single"|"pair"|"select"|"name"} how a screen's images stand, and how they are judged */
 export function layoutOf({ protocol }) {
-  return protocol === "pair" || protocol === "select" ? protocol : "single";
+  return LAYOUTS.includes(protocol) ? protocol : "single";
 }
 
 /** The addresses of all that a screen shows. */
@@ -20,7 +22,8 @@ export function addressesOf(block, screen) {
 
 /**
  * What is sent as the answer to a screen.
- * @param {"real"|"fake"|number[]} choice of one image; or the places of those chosen among many
+ * @param {string|number[]} choice of one image: "real", "fake", a class's number or "none"; or the
+ *   places of those chosen among many
  */
 export function answerTo(screen, choice) {
   if (typeof choice === "string") return { trial: screen.code, answer: choice };
@@ -40,6 +43,7 @@ export function verdictOn(block, screen, kept, { feedback, answers }) {
   if (isRight === null) return null;
   const layout = layoutOf(block);
   if (layout === "single") return ofOne(kept.answer, isRight);
+  if (layout === "name") return { words: TOLD.name[Number(isRight)], isRight, truths: [] };
   return layout === "pair"
     ? ofPair(screen.images, kept.chosen, isRight)
     : ofMany(screen.images, kept.chosen, isRight, answers);

@@ -6,7 +6,7 @@ import { insist } from "./network.js";
 import { addressesOf, answerTo, isTimed, layoutOf, verdictOn } from "./protocols.js";
 
 const COUNTDOWN = [3, 2, 1];
-const FEEDBACK_MS = { single: 700, pair: 1200 }; // a grid is looked at as long as one likes
+const FEEDBACK_MS = { single: 700, name: 700, pair: 1200 }; // a grid is looked at as long as one likes
 const TOO_FAST_MS = 100;
 
 /**

@@ -76,7 +76,7 @@ export class Stage {
   }
 
   #slot(layout, place, image_px) {
-    const isAlone = layout === "single";
+    const isAlone = layout === "single" || layout === "name";
     const canvas = this.#element("canvas", {
       width: image_px,
       height: image_px,

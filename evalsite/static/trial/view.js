@@ -3,6 +3,7 @@
 import { MOVED, problemCard } from "./cards.js";
 import { FRAMES_PX, fittingMultiple, gridOf, onceASession, roomPx } from "./display.js";
 import { answerOf, placeAfter } from "./keys.js";
+import { Names } from "./names.js";
 import { layoutOf } from "./protocols.js";
 import { Stage } from "./stage.js";
 import * as words from "./words.js";
@@ -21,6 +22,8 @@ export class View {
     Object.assign(this, { document, window, session, code });
     const pressed = (place, event) => this.#pressImage(place, event);
     this.stage = new Stage({ document, root: this.#find("stage"), pressed });
+    const named = (choice, event) => this.#press(choice, event);
+    this.names = new Names({ document, root: this.#find("names"), pressed: named });
     document.addEventListener("keydown", (event) => this.#keyDown(event));
     for (const [id, choice] of Object.entries({ real: "real", fake: "fake", tie: [] })) {
       this.#find(id).addEventListener("click", (event) => this.#press(choice, event));
@@ -98,7 +101,7 @@ export class View {
     this.#say(words.LOADING);
   }
 
-  /** @returns {Promise<{choice: "real"|"fake"|number[], at_ms: number}>} the next from now on */
+  /** @returns {Promise<{choice: string|number[], at_ms: number}>} the next from now on */
   nextAnswer() {
     if (this.#isOver) return NEVER;
     return new Promise((resolve) => {
@@ -213,12 +216,13 @@ export class View {
   }
 
   /** Show the buttons that answer a block's screens, and no others. */
-  #offer({ allow_ties }) {
+  #offer({ allow_ties, class_names }) {
     this.document.body.dataset.layout = this.#layout;
     const isSingle = this.#layout === "single";
     this.#find("real").hidden = this.#find("fake").hidden = !isSingle;
     this.#find("tie").hidden = !(allow_ties && this.#layout === "pair");
     this.#find("done").hidden = this.#layout !== "select";
+    this.names.offer(this.#layout === "name" ? class_names : []);
   }
 
   /** Tell the style sheet the grid; how a pair stands is for the sheet itself to say. */
@@ -240,7 +244,8 @@ export class View {
 
   #keyDown(event) {
     if (event.repeat && event.target.tagName === "BUTTON") event.preventDefault();
-    const choice = answerOf(this.#layout, event);
+    const isNamed = this.#layout === "name";
+    const choice = isNamed ? this.names.answerOf(event) : answerOf(this.#layout, event);
     const isOffered = choice?.length !== 0 || !this.#find("tie").hidden;
     const isTaken = choice && isOffered ? this.#press(choice, event) : this.#move(event);
     if (isTaken) event.preventDefault();

@@ -27,6 +27,11 @@ const EXPLANATIONS = {
     ABOUT_HALF,
     gettext("Look at the middle, then say: real or fake?"),
   ],
+  name: [
+    gettext("You will see images one at a time."),
+    gettext("Look as long as you like, then say what it is."),
+    gettext("If no name fits, say that it is none of them."),
+  ],
   select: [
     gettext("You will see several images at once."),
     gettext("About half are real, on some screens more, on others fewer."),
@@ -55,6 +60,7 @@ export function explanation({ protocol, against, allow_ties }) {
 }
 
 export const IS_IT_REAL = gettext("Is this image real?");
+export const WHAT_IS_IT = gettext("What is it?");
 export const WAS_IT_REAL = gettext("Was it real?");
 export const LOOK = gettext("Look.");
 export const LOADING = gettext("Loading the image…");
@@ -62,6 +68,7 @@ export const LOADING = gettext("Loading the image…");
 /** What is asked of a screen of this block, once it can be answered. */
 export function question({ protocol, against }) {
   if (protocol === "unlimited") return IS_IT_REAL;
+  if (protocol === "name") return WHAT_IS_IT;
   if (protocol === "select") return gettext("Click every image that was made by a computer.");
   if (protocol !== "pair") return WAS_IT_REAL;
   return against === "real" ? gettext("Which one is real?") : gettext("Which looks more real?");
@@ -70,7 +77,7 @@ export function question({ protocol, against }) {
 /** What a block is about, in a few words. */
 export function title(block) {
   if (block.protocol === "select") return gettext("Which were made by a computer?");
-  return block.protocol === "pair" ? question(block) : IS_IT_REAL;
+  return ["pair", "name"].includes(block.protocol) ? question(block) : IS_IT_REAL;
 }
 
 /** How many screens are still to come. */
@@ -90,6 +97,7 @@ export function progress({ kind, total }, done, count) {
 
 export const IMAGE = gettext("The image to judge");
 export const THIS_ONE = gettext("This one");
+export const NONE_OF_THEM = gettext("None of them");
 export const DONE = gettext("Done");
 export const GO_ON = gettext("Go on");
 
@@ -102,6 +110,7 @@ export const TRUTHS = { real: gettext("real"), fake: gettext("fake") };
 export const TOLD = {
   real: [gettext("Wrong: it was real."), gettext("Right: it was real.")],
   fake: [gettext("Wrong: it was fake."), gettext("Right: it was fake.")],
+  name: [gettext("Wrong."), gettext("Right.")],
   pair: [gettext("Wrong: the other one is real."), gettext("Right: this one is real.")],
 };
 

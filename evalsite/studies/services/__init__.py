@@ -16,7 +16,7 @@ from evalsite.studies.services.launching import (
     open_studies_of,
     open_waiting,
 )
-from evalsite.studies.services.laying_out import COUNTDOWN_MS, MASK_MS, MASKS
+from evalsite.studies.services.laying_out import COUNTDOWN_MS, MASK_MS, MASKS, observers_needed
 from evalsite.studies.services.paying import Due, Payroll, due, most_for_one, payroll
 from evalsite.studies.services.simulating import simulate_observers
 from evalsite.studies.services.taking_part import describe_screen, returning, take_part
@@ -40,6 +40,7 @@ __all__ = [
     "hash_design",
     "launch_study",
     "most_for_one",
+    "observers_needed",
     "open_if_ready",
     "open_studies_of",
     "open_waiting",

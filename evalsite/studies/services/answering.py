@@ -10,9 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from evalsite.studies.design import images_on_screen
-from evalsite.studies.models import Block, Observer, Protocol, Response, Trial
+from evalsite.studies.models import Block, Observer, Protocol, Response, Study, Trial
 from evalsite.studies.services.finishing import ask_for_scores, finish_if_done
 from evalsite.studies.services.stepping import step_staircase
+from scoring.dictionary import NONE
 
 Screens = dict[str, list[Trial]]
 """The images of each screen in order, by the code of the first."""
@@ -56,9 +57,9 @@ def current_block(observer: Observer) -> Block | None:
 def record_responses(observer: Observer, answers: Sequence[Mapping[str, Any]]) -> Recorded:
     """Keep answers, each a mapping with `trial`, the code of its screen, and the fields of Response.
 
-    An image alone has an `answer`, images together have `chosen`, codes of some of them: in a
-    pair the one that looks (more) real, in a grid those that look generated. Sending an answer
-    again is harmless: the first one stands.
+    An image alone has an `answer`, where it is named the number of a class or "none"; images
+    together have `chosen`, codes of some of them: in a pair the one that looks (more) real, in a
+    grid those that look generated. Sending an answer again is harmless: the first one stands.
     """
     given = {answer["trial"]: answer for answer in reversed(answers)}
     known = _screens(observer, given)
@@ -118,8 +119,10 @@ def _read(
 def _answers(observer: Observer, trials: list[Trial], given: Mapping[str, Any]) -> list[str]:
     """What the observer has said of each image of a screen."""
     protocol, chosen = observer.study.protocol, given.get("chosen")
+    if protocol == Protocol.NAME:
+        return [_name(observer.study, given.get("answer"))]
     if protocol not in (Protocol.PAIR, Protocol.SELECT):
-        if not given.get("answer"):
+        if given.get("answer") not in ("real", "fake"):
             raise Unfit("an image alone is answered by real or fake")
         return [given["answer"]]
     if chosen is None:
@@ -133,6 +136,14 @@ def _answers(observer: Observer, trials: list[Trial], given: Mapping[str, Any]) 
     if len(set(chosen)) != 1:
         raise Unfit(f"one image of a pair must be chosen, got {len(chosen)}")
     return ["real" if trial.code in chosen else "fake" for trial in trials]
+
+
+def _name(study: Study, answer: str | None) -> str:
+    """A class by its number, or none."""
+    names = (NONE, *map(str, range(len(study.class_names))))
+    if answer not in names:
+        raise Unfit(f"an image is named by a class, 0 to {len(names) - 2}, or by {NONE}")
+    return answer
 
 
 def _step(blocks: Iterable[Block], answered: set[str]) -> dict[str, int]:

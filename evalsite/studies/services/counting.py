@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from evalsite.studies.models import Observer, Protocol, Study, Trial
 
@@ -12,7 +12,11 @@ IS_FORGED = Q(pool__dataset=None)
 
 @dataclass(frozen=True)
 class Tally:
-    """The answers of one observer after practice, but for catch trials."""
+    """The answers of one observer after practice, but for catch trials.
+
+    Attributes:
+        missed_fakes, doubted_reals: 0 where images are named.
+    """
 
     right: int = 0
     total: int = 0
@@ -31,6 +35,11 @@ def tallies(study: Study, observers: "QuerySet[Observer]") -> dict[int, Tally]:
     trials = Trial.objects.main().answered().filter(observer__in=observers, is_catch=False)
     if study.protocol == Protocol.PAIR:
         trials = trials.filter(IS_FORGED)  # one image stands for each pair; none for catch pairs
+    if study.protocol == Protocol.NAME:
+        named = trials.values_list("observer_id").annotate(
+            right=Count("pk", filter=Q(response__answer=F("label"))), total=Count("pk")
+        )
+        return {pk: Tally(*counts) for pk, *counts in named}
     rows = trials.values_list("observer_id").annotate(
         right=Count("pk", filter=(IS_FORGED & SAID_FAKE) | (~IS_FORGED & SAID_REAL)),
         total=Count("pk"),

@@ -31,14 +31,14 @@ def finish_if_done(observer: Observer, blocks: Iterable[Block], now: datetime) -
 
 
 def _has_failed(observer: Observer) -> bool:
-    """Whether practice is over, and too few real images or too few fakes were told right."""
+    """Whether practice is over, and too few of its real images or of its fakes were told right."""
     needed = observer.study.rules.qualify_at
     practice = observer.trials.filter(block__kind=Block.Kind.PRACTICE)
     if needed is None or practice.unanswered().exists():
         return False
     right: dict[str, list[bool]] = {"real": [], "fake": []}
     for trial in practice.select_related("pool", "response"):
-        right[trial.truth].append(trial.response.is_correct)
+        right[trial.origin].append(trial.response.is_correct)
     return any(sum(each) < needed * len(each) for each in right.values())
 
 
@@ -90,6 +90,7 @@ class OwnResult:
     doubted_reals: int
     others: list[float]
     are_pairs: bool
+    are_names: bool
 
     @property
     def share_right(self) -> float:
@@ -107,4 +108,5 @@ def own_result(observer: Observer) -> OwnResult:
         doubted_reals=tally.doubted_reals,
         others=[each.share_right for pk, each in counted.items() if pk != observer.pk],
         are_pairs=observer.study.protocol == Protocol.PAIR,
+        are_names=observer.study.protocol == Protocol.NAME,
     )

@@ -21,6 +21,7 @@ from evalsite.studies.services.laying_out import (
     require_enough_images,
     staircase_of,
 )
+from evalsite.studies.services.naming import require_namable
 
 PLAIN = Rules()
 MOST_BLOCKS, FULL_BLOCK = 3, 150  # as HYPE has them; a shorter study has fewer, not shorter ones
@@ -80,6 +81,8 @@ def launch_study(
         screened_out_url=screened_out_url,
     )
     require_enough_images(study, pools)
+    if study.task == "name":
+        require_namable(study, pools)
     study.save()
     study.pools.set(pools)
     open_if_ready(study)
@@ -136,6 +139,7 @@ def open_waiting() -> None:
 SHARE_OF_REAL = {
     Protocol.PAIR: "one image of a pair is real; of a pair of generators, none",
     Protocol.SELECT: "a third to two thirds of each grid, half of all images",
+    Protocol.NAME: "as many as of each generator; in practice, all",
 }
 
 
@@ -165,6 +169,8 @@ def describe_design(study: Study, pools: Iterable[Pool]) -> dict[str, Any]:
     }
     if staircase := staircase_of(study):
         design["staircase"] = {**asdict(staircase), "convergence": staircase.convergence}
+    if study.task == "name":
+        design["class_names"] = list(study.dataset.class_names)
     if study.is_flash:
         design["masks"] = {"count": MASKS, "each_ms": MASK_MS, "of": "phase-scrambled images"}
     return design

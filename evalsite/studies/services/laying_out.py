@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from evalsite.catalog.models import Pool
 from evalsite.studies import planning
+from evalsite.studies.design import Rules
 from evalsite.studies.models import Protocol, Study
 from evalsite.studies.services.errors import Refused
 from scoring.staircase import RULES, UpDown
@@ -34,22 +35,30 @@ def layout_of(study: Study) -> planning.Layout:
 def require_enough_images(study: Study, pools: Sequence[Pool]) -> None:
     """Refuse a study of which some observer would need more images than a pool has."""
     try:
-        planning.require_enough(*_sizes(study, pools), layout_of(study))
+        planning.require_enough(*sizes(study.real_pool, pools, study.rules), layout_of(study))
     except planning.TooFewImages as error:
         raise Refused(f"{error}: ask for fewer trials or sample larger pools") from error
 
 
 def plan(study: Study, pools: Sequence[Pool], *, turn: int) -> list[list[planning.Screen]]:
     """The screens of one observer's blocks."""
-    real, fakes = _sizes(study, pools)
+    real, fakes = sizes(study.real_pool, pools, study.rules)
     return planning.plan(real, fakes, layout_of(study), turn=turn, seed=study.seed)
 
 
-def _sizes(
-    study: Study, pools: Sequence[Pool]
+def observers_needed(study: Study, pools: Sequence[Pool]) -> int:
+    """How many people it takes until each of the generators' images has its number of answers."""
+    _, fakes = sizes(study.real_pool, pools, study.rules)
+    return planning.observers_needed(fakes, layout_of(study), study.rules.observers_per_image)
+
+
+def sizes(
+    real: Pool, pools: Sequence[Pool], rules: Rules
 ) -> tuple[planning.PoolSize, list[planning.PoolSize]]:
-    return _size(study.real_pool), [_size(pool) for pool in pools]
+    """What may be shown of the real images and of each generator's."""
+    return _size(real, rules.images), [_size(pool, rules.images) for pool in pools]
 
 
-def _size(pool: Pool) -> planning.PoolSize:
-    return planning.PoolSize(pool.pk, pool.count - pool.on_show, first=pool.on_show)
+def _size(pool: Pool, most: int | None) -> planning.PoolSize:
+    size = pool.count - pool.on_show
+    return planning.PoolSize(pool.pk, size if most is None else min(size, most), pool.on_show)

@@ -11,7 +11,14 @@ from django.utils import timezone
 from evalsite.studies.models import Block, Observer, Protocol, Response, Study, Trial
 from evalsite.studies.services.laying_out import staircase_of
 from evalsite.studies.services.taking_part import take_part
-from scoring.simulate import SimulatedObserver, image_effect, simulate_pair, simulate_response
+from scoring.dictionary import NONE
+from scoring.simulate import (
+    SimulatedObserver,
+    image_effect,
+    simulate_name,
+    simulate_pair,
+    simulate_response,
+)
 
 CATCH_RIGHT = 0.98
 TIE_WITHIN = 0.25  # units of d′ between two images of which nobody can say which looks more real
@@ -37,13 +44,15 @@ class Simulation:
         """What is said of each image of a screen, and after how many ms."""
         if self.study.protocol == Protocol.PAIR:
             return self._choose(*screen)
+        if self.study.protocol == Protocol.NAME:
+            return self._name(*screen)
         judged = [self._judge(trial) for trial in screen]
         return [answer for answer, _ in judged], max(rt_ms for _, rt_ms in judged)
 
     def _judge(self, trial: Trial) -> tuple[str, float]:
         answer = simulate_response(
             self.observer,
-            truth=trial.truth,
+            truth=trial.origin,
             exposure_ms=trial.exposure_ms,
             image_effect=self._effect(trial),
             rng=self.rng,
@@ -55,7 +64,7 @@ class Simulation:
     def _choose(self, first: Trial, second: Trial) -> tuple[list[str], float]:
         choice = simulate_pair(
             self.observer,
-            truths=(first.truth, second.truth),
+            truths=(first.origin, second.origin),
             image_effects=(self._effect(first), self._effect(second)),
             tie_within=TIE_WITHIN if self.study.rules.allow_ties else 0.0,
             rng=self.rng,
@@ -69,18 +78,38 @@ class Simulation:
             )
         return said, choice.rt_ms
 
+    def _name(self, trial: Trial) -> tuple[list[str], float]:
+        """A class by its number; some class or other for a catch trial that is not seen."""
+        numbers = list(map(str, range(len(self.study.class_names))))
+        shift = 0.0 if trial.is_catch else self._dprime(trial) - self.observer.dprime
+        answer = simulate_name(
+            self.observer,
+            truth=numbers[0] if trial.is_catch else trial.truth,
+            names=numbers,
+            image_effect=self._own_effect(trial) + shift,
+            rng=self.rng,
+        )
+        if trial.is_catch and self._sees_catch():
+            return [NONE], answer.rt_ms
+        return [answer.response], answer.rt_ms
+
     def _sees_catch(self) -> bool:
         return bool(self.rng.random() < CATCH_RIGHT)
 
     def _effect(self, trial: Trial) -> float:
         """How much more real an image looks than the observer's d′ says, in units of d′."""
+        shift = self._dprime(trial) - self.observer.dprime
+        moved = replace(self.observer, dprime=shift).dprime_at(trial.exposure_ms) / 2
+        return self._own_effect(trial) - moved
+
+    def _own_effect(self, trial: Trial) -> float:
         name = f"{trial.pool_id}/{trial.image_index}"
-        own = image_effect(name, sd=self.image_sd, seed=self.seed)
-        generator = trial.pool.generator
-        if generator is None or generator.slug not in self.dprime_of:
-            return own
-        shift = self.dprime_of[generator.slug] - self.observer.dprime
-        return own - replace(self.observer, dprime=shift).dprime_at(trial.exposure_ms) / 2
+        return image_effect(name, sd=self.image_sd, seed=self.seed)
+
+    def _dprime(self, trial: Trial) -> float:
+        """The observer's for the images of this trial's generator."""
+        slug = trial.pool.generator.slug if trial.pool.generator else ""
+        return self.dprime_of.get(slug, self.observer.dprime)
 
 
 def simulate_observers(

@@ -12,6 +12,7 @@ from evalsite.studies.models import Block, Observer, Study, Trial
 from evalsite.studies.platforms import Arrival
 from evalsite.studies.services.errors import Refused
 from evalsite.studies.services.laying_out import plan, staircase_of
+from evalsite.studies.services.naming import Labels
 from evalsite.studies.services.paying import can_pay_one_more
 from scoring.staircase import UpDown
 
@@ -82,17 +83,18 @@ def _next_ordinal(study: Study) -> int:
 def _plan_trials(observer: Observer) -> None:
     study = observer.study
     pools = list(study.pools.order_by("pk"))
+    labels = Labels.of(study, pools)
     trials: list[Trial] = []
     for position, screens in enumerate(plan(study, pools, turn=observer.ordinal)):
         if screens:
             kind = Block.Kind.MAIN if position else Block.Kind.PRACTICE
             block = Block.objects.create(observer=observer, position=position, kind=kind)
-            trials += _trials(block, screens, staircase_of(study))
+            trials += _trials(block, screens, labels, staircase_of(study))
     Trial.objects.bulk_create(trials)
 
 
 def _trials(
-    block: Block, screens: Sequence[planning.Screen], staircase: UpDown | None
+    block: Block, screens: Sequence[planning.Screen], labels: Labels, staircase: UpDown | None
 ) -> Iterator[Trial]:
     placed = [(number, image) for number, screen in enumerate(screens) for image in screen]
     first = next((place for place, (_, image) in enumerate(placed) if not image.is_catch), 0)
@@ -106,6 +108,7 @@ def _trials(
             pool_id=image.pool,
             image_index=image.index,
             is_catch=image.is_catch,
+            label=labels.of_image(image),
             exposure_ms=_first_exposure(staircase, image, is_set)
             if staircase
             else image.exposure_ms,

@@ -21,6 +21,9 @@ task_routes = {
     "workers.tasks.measure": {"queue": "gpu"},
     "workers.tasks.export": {"queue": "gpu"},
     "workers.tasks.share": {"queue": "gpu"},
+    "workers.tasks.classify": {"queue": "gpu"},
+    "workers.tasks.forge": {"queue": "gpu"},
+    "workers.tasks.transfer": {"queue": "gpu"},
 }
 worker_prefetch_multiplier = 1
 worker_hijack_root_logger = False

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "evalsite",
     "evalsite.home",
     "evalsite.play",
+    "evalsite.lab",
     "evalsite.leaderboard",
     "evalsite.studies",
     "evalsite.catalog",

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("evalsite.studies.urls")),  # before results: /studies/launch/ is no code
     path("", include("evalsite.catalog.urls")),  # before generators: /generators/train/ is none
     path("", include("evalsite.play.urls")),
+    path("lab/", include("evalsite.lab.urls")),
     path("", include("evalsite.leaderboard.urls")),
     path("accounts/", include("evalsite.accounts.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

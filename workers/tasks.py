@@ -14,6 +14,7 @@ from evalsite.catalog import services as catalog
 from evalsite.catalog.models import Pool, TrainingRun
 from evalsite.celery import app
 from evalsite.jobs import Lease, Stopped
+from evalsite.lab.models import Attack, Classifier, Transfer
 from evalsite.leaderboard import measuring
 from evalsite.leaderboard import services as leaderboard
 from evalsite.leaderboard.models import SharingReport
@@ -21,7 +22,7 @@ from evalsite.play.models import Export
 from evalsite.studies import services as studies
 from evalsite.studies.models import Study
 from pools import stimulus
-from workers import drawing, playing, sharing
+from workers import classifying, drawing, forging, playing, sharing
 from workers.base import completes
 from workers.moments import Moments, Watch
 
@@ -120,6 +121,9 @@ def sample(lease: Lease[Pool]) -> None:
 
 completes(Export)(playing.export)
 completes(SharingReport)(sharing.share)
+completes(Classifier)(classifying.classify)
+completes(Attack)(forging.forge)
+completes(Transfer)(forging.transfer)
 
 
 @app.task(name="workers.tasks.score")  # type: ignore[untyped-decorator]

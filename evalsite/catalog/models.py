@@ -75,6 +75,7 @@ class Generator(models.Model):
         ONNX = "onnx", "uploaded network"
         ARCHIVE = "archive", "uploaded images"
         EXTERNAL = "external", "images kept elsewhere"
+        FORGED = "forged", "forged to fool a network"
 
     name = models.CharField(max_length=80)
     slug = models.SlugField(max_length=80, unique=True)

@@ -295,6 +295,29 @@ def _rung(generator: Generator, drawn: Pool) -> Pool:
     return Pool.jobs.create(generator=rung, seed=drawn.seed, **kept)
 
 
+@transaction.atomic
+def keep_forged(
+    name: str,
+    *,
+    dataset: Dataset,
+    owner: User | None,
+    description: str,
+    key: str,
+    images: store.Pool,
+    seed: int,
+) -> Pool:
+    """A generator of one ready pool: images that a worker has forged and put in the store under `key`."""
+    forger = Generator.objects.create(
+        name=name,
+        slug=unique_slug(Generator, name),
+        description=description,
+        kind=Generator.Kind.FORGED,
+        dataset=dataset,
+        owner=owner,
+    )
+    return Pool.jobs.create(generator=forger, seed=seed, **_ready(key, images))
+
+
 def _stored(images: store.Images, labels: store.Labels | None) -> dict[str, Any]:
     """Put images in a new pool; what its row says of it."""
     key = random_key()

@@ -51,6 +51,8 @@ STUDIES = {
     "select": {**SELECT, "practice_trials": 1},
     "select on a phone": SELECT,
     "select by keyboard": SELECT,
+    "name": {"protocol": "name", "trials": 3, "practice_trials": 1},
+    "name on a phone": {"protocol": "name", "trials": 2},
 }
 
 

@@ -9,6 +9,13 @@ from bench.live import wait_until
 MEASURED = "select count(*) from leaderboard_score where name = 'FD-lite0'"
 OWN_POOL = "select id from catalog_pool where generator_id is not null and images_seen is null"
 
+SHARED = """
+from evalsite.leaderboard.models import SharingReport
+from tests import factories
+from tests.evalsite.measuring import sharing_report
+SharingReport.jobs.create(pool_id={pk}, content=sharing_report(), **factories.ready())
+"""
+
 
 @pytest.fixture(scope="module")
 def board(site, studies):
@@ -74,11 +81,21 @@ def test_columns_are_chosen_and_sorted_by_key_alone_and_stay_chosen(board, headi
     expect(heads.filter(has_text="Recall-lite0")).to_be_visible()
 
 
-def test_axe_finds_nothing_wrong_with_what_metrics_say(site, board, person):
+@pytest.fixture(scope="module")
+def pool(site, board):
+    """The pool's number; what could be shared of it is told as well."""
     ((pk,),) = site.rows(OWN_POOL)
+    site.manage("shell", "--no-imports", "-c", SHARED.format(pk=pk))
+    return pk
+
+
+@pytest.mark.parametrize(
+    ("address", "sign"), [("", "tr[data-figure=FD-lite0]"), ("sharing/", ".plots svg.plot")]
+)
+def test_axe_finds_nothing_wrong_with_what_metrics_say(site, pool, person, address, sign):
     page = person().new_page()
-    page.goto(f"{site.url}/pools/{pk}/")
-    expect(page.locator("tr[data-figure=FD-lite0]")).to_be_visible()
+    page.goto(f"{site.url}/pools/{pool}/{address}")
+    expect(page.locator(sign).first).to_be_visible()
     for width, scheme in ((360, "dark"), (1440, "light")):
         page.set_viewport_size({"width": width, "height": 740})
         page.emulate_media(color_scheme=scheme)

@@ -21,7 +21,7 @@ from tests.browser.session import (
 )
 from tests.live import TWO_FRAMES, consent, press_card, wait_for_question
 
-PROTOCOLS = ("looked at", "limited", "flash", "pair", "select")
+PROTOCOLS = ("looked at", "limited", "flash", "pair", "select", "name")
 LEAST_TARGET_PX = 44
 
 RECORD_DRAWING = """
@@ -289,6 +289,48 @@ def test_a_grid_is_marked_by_touch_on_a_phone_without_scrolling(site, studies, p
     assert kept(site, study) == ["real", "real", "fake", "real", "real", "real"] * 2
 
 
+def test_an_image_is_named_by_key_and_by_mouse_and_practice_says_whether_rightly(
+    site, studies, person
+):
+    study, page = studies["name"], person().new_page()
+    consent(page, study)
+    press_card(page)
+    wait_for_question(page)
+    page.get_by_role("button", name="None of them").click()
+    page.get_by_text("Wrong.", exact=True).wait_for()
+    press_card(page)
+    for number, press in enumerate(
+        (
+            lambda: page.keyboard.press("7"),
+            lambda: page.keyboard.press("x"),
+            lambda: page.get_by_role("button", name="3", exact=True).click(),
+        )
+    ):
+        wait_for_question(page, number)
+        press()
+    page.wait_for_url(RESULT)
+    assert kept(site, study) == ["7", "none", "3"]
+
+
+def test_names_fit_a_phone_and_a_finger_upright_and_on_its_side(site, studies, person):
+    study, page = studies["name on a phone"], person(**PHONE).new_page()
+    start(page, study)
+    for width, height in ((360, 740), (740, 360)):
+        page.set_viewport_size({"width": width, "height": height})
+        boxes = [each.bounding_box() for each in page.locator("#names button").all()]
+        assert len(boxes) == 11
+        assert min(min(box["width"], box["height"]) for box in boxes) >= LEAST_TARGET_PX
+        assert max(box["x"] + box["width"] for box in boxes) <= width
+        assert max(box["y"] + box["height"] for box in boxes) <= height
+        image = page.locator("canvas").bounding_box()
+        assert image["y"] + image["height"] <= height
+    page.get_by_role("button", name="1", exact=True).tap()
+    wait_for_question(page, 1)
+    page.get_by_role("button", name="None of them").tap()
+    page.wait_for_url(RESULT)
+    assert kept(site, study) == ["1", "none"]
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_axe_finds_nothing_wrong_with_the_card_or_the_question(studies, person, name):
     page = person(**PHONE).new_page()
@@ -297,7 +339,7 @@ def test_axe_finds_nothing_wrong_with_the_card_or_the_question(studies, person, 
     assert violations(page) == []
     press_card(page)
     page.wait_for_function(
-        "() => /(real\\?|computer\\.)$/.test(document.querySelector('#words').textContent)"
+        "() => /(real\\?|computer\\.|What is it\\?)$/.test(document.querySelector('#words').textContent)"
     )
     assert violations(page) == []
 

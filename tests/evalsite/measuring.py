@@ -71,3 +71,52 @@ def memorisation(verdict="copies", closest=(), farthest=()):
         "closest": list(closest),
         "farthest": list(farthest),
     }
+
+
+def _share(value, n=100):
+    return {
+        "value": value,
+        "low": value - 0.05,
+        "high": value + 0.05,
+        "count": int(value * n),
+        "n": n,
+    }
+
+
+def _accuracy(value):
+    return {
+        "share": _share(value),
+        "classes": {"0": _share(value + 0.04), "1": _share(value - 0.04)},
+    }
+
+
+def attack(auc):
+    """A membership inference with this AUC."""
+    return {
+        "auc": auc,
+        "low": auc - 0.02,
+        "high": auc + 0.02,
+        "found": _share(0.06),
+        "found_by_chance": 0.03,
+        "advantage": 0.08,
+        "advantage_by_chance": 0.05,
+        "curve": [at / 100 for at in range(101)],
+        "n": 1000,
+    }
+
+
+def sharing_report(**fields):
+    """A report as `metrics.sharing` writes it to JSON, as far as the page reads it."""
+    useful = {"tstr": _accuracy(0.7), "trts": _accuracy(0.6), "ceiling": _accuracy(0.8)}
+    return {
+        "level": "no",
+        "title": "Do not share these images",
+        "advice": "Keep them.",
+        "reasons": ["Three samples are copies."],
+        "limits": ["This is no guarantee."],
+        "usefulness": {**useful, "n": 500, "steps": 10, "seed": 0, "chance": 0.5},
+        "not_useful": "",
+        "attacks": {"features": attack(0.5), "pixels": attack(0.9)},
+        "not_attacked": "",
+        **fields,
+    }

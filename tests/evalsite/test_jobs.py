@@ -280,6 +280,9 @@ def test_every_kind_of_job_has_its_queue():
         "measure": "gpu",
         "export": "gpu",
         "share": "gpu",
+        "classify": "gpu",
+        "forge": "gpu",
+        "transfer": "gpu",
     }
 
 

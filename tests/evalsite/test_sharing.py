@@ -10,7 +10,14 @@ from evalsite.jobs import JobState
 from evalsite.leaderboard.models import SharingReport
 from evalsite.leaderboard.sharing import drawn
 from tests import factories
-from tests.evalsite.measuring import figure, measured, memorisation, neighbour
+from tests.evalsite.measuring import (
+    attack,
+    figure,
+    measured,
+    memorisation,
+    neighbour,
+    sharing_report,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -26,53 +33,10 @@ def pool(owner):
     return factories.pool(factories.generator("Ada", of=data, owner=owner))
 
 
-def share(value, n=100):
-    return {
-        "value": value,
-        "low": value - 0.05,
-        "high": value + 0.05,
-        "count": int(value * n),
-        "n": n,
-    }
-
-
-def accuracy(value):
-    return {"share": share(value), "classes": {"0": share(value + 0.04), "1": share(value - 0.04)}}
-
-
-def attack(auc):
-    return {
-        "auc": auc,
-        "low": auc - 0.02,
-        "high": auc + 0.02,
-        "found": share(0.06),
-        "found_by_chance": 0.03,
-        "advantage": 0.08,
-        "advantage_by_chance": 0.05,
-        "curve": [at / 100 for at in range(101)],
-        "n": 1000,
-    }
-
-
-def content(**fields):
-    """A report as `metrics.sharing` writes it to JSON, as far as the page reads it."""
-    useful = {"tstr": accuracy(0.7), "trts": accuracy(0.6), "ceiling": accuracy(0.8)}
-    return {
-        "level": "no",
-        "title": "Do not share these images",
-        "advice": "Keep them.",
-        "reasons": ["Three samples are copies."],
-        "limits": ["This is no guarantee."],
-        "usefulness": {**useful, "n": 500, "steps": 10, "seed": 0, "chance": 0.5},
-        "not_useful": "",
-        "attacks": {"features": attack(0.5), "pixels": attack(0.9)},
-        "not_attacked": "",
-        **fields,
-    }
-
-
 def written(pool, **fields):
-    return SharingReport.jobs.create(pool=pool, content=content(**fields), **factories.ready())
+    return SharingReport.jobs.create(
+        pool=pool, content=sharing_report(**fields), **factories.ready()
+    )
 
 
 def address(pool, name="pool_sharing"):
@@ -157,7 +121,7 @@ def test_only_what_must_not_be_shared_is_marked(client, pool, level, is_bad):
 
 
 def test_accuracies_are_drawn_with_their_intervals_beside_a_guess(client, pool):
-    found = drawn(content(), ["cat", "dog"])
+    found = drawn(sharing_report(), ["cat", "dog"])
     assert [bar.mark.label for bar in found.plot.bars] == [
         "Real on real",
         "Synthetic on real",
@@ -174,7 +138,9 @@ def test_accuracies_are_drawn_with_their_intervals_beside_a_guess(client, pool):
 
 def test_attacks_are_curves_above_the_dashed_line_of_a_guess(client, pool):
     perfect = {**attack(0.9), "curve": [1.0] * 101}
-    features, pixels = drawn(content(attacks={"features": attack(0.5), "pixels": perfect}), []).rocs
+    features, pixels = drawn(
+        sharing_report(attacks={"features": attack(0.5), "pixels": perfect}), []
+    ).rocs
     assert features.line.startswith("0.0,240.0 2.4,237.6")
     assert features.line.endswith("240.0,0.0")
     assert pixels.line.startswith("0.0,0.0")
@@ -209,7 +175,7 @@ def test_the_report_is_downloaded_as_json_once_it_is_written(client, pool):
     report.delete()
     written(pool)
     response = client.get(address(pool, "pool_sharing_json"))
-    assert json.loads(response.content) == content()
+    assert json.loads(response.content) == sharing_report()
     assert f"sharing-{pool.pk}.json" in response["Content-Disposition"]
 
 

@@ -1,0 +1,1 @@
+"""How the lab's templates write numbers."""

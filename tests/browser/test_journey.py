@@ -86,7 +86,7 @@ def train(page, *, images, pool_size):
 
 def launch(page, *, trials, practice):
     """Launch by the form a study of the pool that is ticked; the link to send to people."""
-    page.get_by_label("Name").fill("First look")
+    page.get_by_role("textbox", name="Name").fill("First look")
     page.get_by_label("Trials per observer").fill(str(trials))
     page.get_by_label("Practice trials").fill(str(practice))
     assert page.locator("input[name=pools]:checked").count() == 1

@@ -20,7 +20,7 @@ SharingReport.jobs.create(pool_id={pk}, content=sharing_report(), **factories.re
 @pytest.fixture(scope="module")
 def board(site, studies):
     """The address of a leaderboard with metrics."""
-    wait_until(lambda: site.rows(MEASURED) == [(1,)], within_s=120, what="the pool's metrics")
+    wait_until(lambda: site.rows(MEASURED) == [(1,)], within_s=300, what="the pool's metrics")
     return f"{site.url}/leaderboard/?protocol=unlimited"
 
 

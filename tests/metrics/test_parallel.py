@@ -119,7 +119,7 @@ def test_an_interruption_waits_until_a_process_has_all_it_needs_whichever_thread
     go = threading.Event()
     other = threading.Thread(target=lambda: go.wait() and signal.raise_signal(signal.SIGINT))
     other.start()
-    before, went_on = signal.getsignal(signal.SIGINT), []
+    before, went_on = signal.signal(signal.SIGINT, signal.default_int_handler), []
 
     def start():
         with _inherited():
@@ -127,7 +127,10 @@ def test_an_interruption_waits_until_a_process_has_all_it_needs_whichever_thread
             other.join()
             went_on.append(True)
 
-    with pytest.raises(KeyboardInterrupt):
-        start()
-    assert went_on
-    assert signal.getsignal(signal.SIGINT) is before
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+        assert went_on
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

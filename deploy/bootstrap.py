@@ -73,7 +73,6 @@ def install(purpose: str) -> None:
             "cannot create .venv; on Debian: apt install python3-venv",
         )
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
-    pip += ["--no-compile"]  # most of it is never imported, and the rest is compiled when it is
     pip += ["--constraint", os.path.join(ROOT, "constraints.txt")]
     say("installing PyTorch (the largest part, a minute or two)")
     run([*pip, "torch"], "cannot install PyTorch; see docs/operations.md")

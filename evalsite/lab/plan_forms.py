@@ -98,8 +98,9 @@ class PlanForm(forms.Form):
     )
 
     def chosen(self) -> Sequence[Classifier]:
-        """The classifiers that are attacked."""
-        raise NotImplementedError
+        """The classifiers that are attacked: one, or several."""
+        asked = self.cleaned_data
+        return asked["classifiers"] if "classifiers" in asked else [asked["classifier"]]
 
     def clean(self) -> Asked:
         asked = super().clean() or {}
@@ -206,9 +207,6 @@ class AttackForm(PlanForm):
         assert isinstance(field, ClassifierField)  # noqa: S101  # for the type
         field.queryset = Classifier.jobs.ready()
 
-    def chosen(self) -> Sequence[Classifier]:
-        return [self.cleaned_data["classifier"]]
-
 
 class TransferForm(PlanForm):
     classifiers = ClassifiersField(
@@ -239,6 +237,3 @@ class TransferForm(PlanForm):
         if len(epsilons) > 1:
             raise forms.ValidationError(f"A matrix has one ε, got {len(epsilons)}.")
         return epsilons
-
-    def chosen(self) -> Sequence[Classifier]:
-        return list(self.cleaned_data["classifiers"])

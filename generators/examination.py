@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from scipy.stats import binom
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -24,11 +25,13 @@ class Reference:
     """Real images (R, D) that samples are compared with, by Euclidean distance of their pixels.
 
     `apart` (R,) is each one's distance to the nearest other, `spread` its mean among groups of
-    `group` images, `labels` int64 (R,) their classes or None.
+    `group` images, `labels` int64 (R,) their classes or None, `shown` int64 (R,) the class of the
+    nearest other: what each seems to show.
     """
 
     pixels: Tensor
     labels: Tensor | None
+    shown: Tensor | None
     apart: Tensor
     group: int
     spread: float
@@ -41,12 +44,15 @@ class Reference:
         pixels = coarse(data.take(index))
         group = min(SAMPLES, len(pixels))
         groups = pixels[: len(pixels) // group * group].reshape(-1, group, pixels.shape[1])
+        apart, nearest = nearest_other(pixels)
+        labels = None if data.labels is None else data.labels[index]
         return cls(
             pixels,
-            None if data.labels is None else data.labels[index],
-            to_nearest_other(pixels),
+            labels,
+            None if labels is None else labels[nearest],
+            apart,
             group,
-            float(to_nearest_other(groups).mean()),
+            float(nearest_other(groups)[0].mean()),
         )
 
 
@@ -76,6 +82,9 @@ def judge(samples: Tensor, asked: Tensor | None, reference: Reference) -> dict[s
     - `coverage`: the share of classes that they show, a sample's class being that of the nearest
       real image, over the share that as many real images would: about 1 for a perfect generator.
       Left out without labels.
+    - `evenness`: the share of samples that fit in the shares of classes that real images seem to
+      show, over that of as many real images: about 1 for a perfect generator, 1 ÷ K for one that
+      draws a single class of K. Left out without labels.
     - `obedience`: the share that show the class they were asked for. Left out without classes.
     - `copied`: the share that are less than half as far from a training image as that one is from
       all others (after Alaa et al. 2022, section 2.4, who count those nearer at all): about 0 for a
@@ -85,11 +94,13 @@ def judge(samples: Tensor, asked: Tensor | None, reference: Reference) -> dict[s
     distances, nearest = torch.cdist(samples, reference.pixels).min(dim=1)
     values = {"copied": _share(distances < COPY * reference.apart[nearest])}
     if reference.spread:
-        own = to_nearest_other(samples[: reference.group]).mean()
+        own = nearest_other(samples[: reference.group])[0].mean()
         values["spread"] = float(own) / reference.spread
-    if reference.labels is not None:
+    if reference.labels is not None and reference.shown is not None:
         shown = reference.labels[nearest]
+        wanted = classes_shown(reference.labels, reference.shown, asked)
         values["coverage"] = coverage(shown, reference.labels)
+        values["evenness"] = evenness(shown, wanted)
         if asked is not None:
             values["obedience"] = _share(shown == asked)
     return values
@@ -106,21 +117,54 @@ def coverage(shown: Tensor, real: Tensor) -> float:
     return float(torch.bincount(shown).count_nonzero() / expected)
 
 
+def classes_shown(labels: Tensor, shown: Tensor, asked: Tensor | None) -> Tensor:
+    """The shares (K,) of the classes that real images seem to show, as many of each as were asked for.
+
+    `labels` (R,) are the classes of the real images, `shown` (R,) what they seem to show, `asked` (N,)
+    classes or None for as many of each as there are.
+
+    >>> labels, shown = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 0])
+    >>> classes_shown(labels, shown, torch.tensor([1, 1, 1]))
+    tensor([0.5000, 0.5000], dtype=torch.float64)
+    """
+    if asked is None:
+        return torch.bincount(shown).double() / len(shown)
+    classes = int(max(asked.max(), labels.max())) + 1
+    wanted, there = (torch.bincount(of, minlength=classes) for of in (asked, labels))
+    weights = (wanted / there.clamp(min=1)).double()[labels]
+    return torch.bincount(shown, weights, minlength=classes) / weights.sum()
+
+
+def evenness(shown: Tensor, shares: Tensor) -> float:
+    """Σ min of the shares of classes among `shown` (N,) and of those wanted (K,), which sum to 1, over
+    what N draws from these come to on average.
+
+    >>> evenness(torch.tensor([0, 0, 0, 0]), torch.tensor([0.5, 0.5]))  # ½ over 1 − 3/16
+    0.6153846153846154
+    """
+    count, wanted = len(shown), shares.double().cpu().numpy()
+    seen = torch.bincount(shown, minlength=len(wanted)).double().cpu().numpy() / count
+    draws = np.arange(count + 1)[:, None]
+    expected = binom.pmf(draws, count, wanted) * np.minimum(draws / count, wanted)
+    return float(np.minimum(seen[: len(wanted)], wanted).sum() / expected.sum())
+
+
 def coarse(images: Tensor) -> Tensor:
     """Images (N, C, H, H) averaged down to at most 16 × 16 px, as rows float64 (N, D)."""
     size = min(COMPARED_PX, images.shape[-1])
     return adaptive_avg_pool2d(images.float(), size).flatten(1).double()
 
 
-def to_nearest_other(rows: Tensor) -> Tensor:
-    """Each row's distance to the nearest other of its group, (…, N, D) to (…, N).
+def nearest_other(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Each row's distance to the nearest other of its group, and which it is: (…, N, D) to (…, N).
 
-    >>> to_nearest_other(torch.tensor([[0.0], [1.0], [3.0]]))
-    tensor([1., 1., 2.])
+    >>> nearest_other(torch.tensor([[0.0], [1.0], [3.0]]))
+    (tensor([1., 1., 2.]), tensor([1, 0, 1]))
     """
     distances = torch.cdist(rows, rows)
     distances.diagonal(dim1=-2, dim2=-1).fill_(torch.inf)
-    return distances.amin(-1)
+    nearest = distances.min(-1)
+    return nearest.values, nearest.indices
 
 
 def _share(flags: Tensor) -> float:

@@ -44,7 +44,8 @@ GROWTH = 5.0  # times its first size: a loss that has no bottom; that of a bound
 SWING, TURNS = 0.5, 6  # turns of a curve that each span as much of its size (its 90 % quantile)
 SMOOTHED = 3  # reports
 ALIKE = 0.1  # of the spread of real images
-NARROW, FEW_CLASSES = 0.5, 0.5  # of the spread, and of the classes: together
+NARROW = 1.1  # of the spread: noise is further apart
+UNEVEN = 0.6  # of the samples: those that fit among the classes of real images
 STORED = 0.5  # of the samples
 
 
@@ -166,16 +167,15 @@ def discriminator_shortcut(history: Sequence[Moment], config: Config) -> Verdict
 
 
 def mode_collapse(history: Sequence[Moment], config: Config) -> Verdict | None:
-    """Samples are all alike, or stand close together and show few of the classes."""
+    """Samples are all alike, or no further apart than real images and mostly of a few classes."""
     alike = _lasting_samples(history, config, "spread", _collapsed)
     if not alike:
         return None
     values = alike[-1].values
-    classes = f", and show {values['coverage']:.0%} of the classes" if "coverage" in values else ""
     return Verdict(
         "mode-collapse",
         "The samples are too much alike",
-        f"Samples are {values['spread']:.2f} times as far apart as real images{classes}.",
+        f"Samples are {values['spread']:.2f} times as far apart as real images{_classes(values)}.",
         alike[0].images_seen,
     )
 
@@ -285,8 +285,17 @@ def _leans(lean: float, values: Mapping[str, float]) -> bool:
 
 
 def _collapsed(values: Mapping[str, float]) -> bool:
-    few = values.get("coverage", 1.0) < FEW_CLASSES
-    return values["spread"] < ALIKE or (few and values["spread"] < NARROW)
+    uneven = values.get("evenness", 1.0) < UNEVEN
+    return values["spread"] < ALIKE or (uneven and values["spread"] < NARROW)
+
+
+def _classes(values: Mapping[str, float]) -> str:
+    if not {"coverage", "evenness"} <= values.keys():
+        return ""
+    return (
+        f", and show {values['coverage']:.0%} of the classes; {values['evenness']:.0%} of them are as "
+        "many of a class as real images would be"
+    )
 
 
 def _calls(moments: Sequence[Moment]) -> str:

@@ -21,6 +21,7 @@ WORDS = {
     "d_fake": "generated images",
     "spread": "spread",
     "coverage": "classes shown",
+    "evenness": "evenness of classes",
     "obedience": "class as asked",
     "copied": "copies",
 }
@@ -37,7 +38,7 @@ class Kind:
     ends: tuple[float, float] | None = None
 
 
-SAMPLES = ("spread", "coverage", "obedience", "copied")
+SAMPLES = ("spread", "coverage", "evenness", "obedience", "copied")
 CALLS = ("d_real", "d_fake")
 KINDS = (
     Kind("Losses", "What each network lowers.", lambda name: name.endswith("_loss")),
@@ -55,8 +56,8 @@ KINDS = (
     ),
     Kind(
         "Samples beside real images",
-        "Spread: how far apart samples are; classes shown: how many of them; both about 1 for a perfect"
-        " generator. Copies: the share that are nearly training images.",
+        "Spread: how far apart samples are; classes shown: how many of them; evenness: how evenly; all"
+        " about 1 for a perfect generator. Copies: the share that are nearly training images.",
         SAMPLES.__contains__,
     ),
 )

@@ -9,7 +9,7 @@ from generators.examination import (
     coarse,
     coverage,
     judge,
-    to_nearest_other,
+    nearest_other,
 )
 from generators.feed import RealImages
 from generators.training import Trainer
@@ -47,6 +47,35 @@ def test_fresh_draws_of_the_same_world_score_as_a_perfect_generator(real):
     assert found["coverage"] == pytest.approx(1, abs=0.01)
     assert found["obedience"] == 1.0
     assert found["copied"] == 0.0
+
+
+@pytest.mark.parametrize(("classes", "share"), [(1, 0.1), (3, 0.3), (7, 0.7)])
+def test_samples_of_a_few_classes_are_uneven(real, classes, share):
+    images, labels = drawn(4_000, seed=2)
+    few = rows(images[labels < classes][:SAMPLES])
+    assert judge(few, None, real)["evenness"] == pytest.approx(share, abs=0.1)
+
+
+def test_evenness_is_about_1_for_fresh_draws_however_few_a_class_has():
+    for classes in (2, 10, 300):
+        images, _ = drawn(SAMPLES, seed=2, classes=classes)
+        found = judge(rows(images), None, reference(*drawn(2_000, seed=1, classes=classes)))
+        assert found["evenness"] == pytest.approx(1, abs=0.15), classes
+
+
+def test_evenness_goes_by_the_classes_that_were_asked_for(real):
+    images, labels = drawn(4_000, seed=2)
+    few = np.flatnonzero(labels < 2)[:SAMPLES]
+    asked = torch.from_numpy(labels[few])
+    assert judge(rows(images[few]), asked, real)["evenness"] == pytest.approx(1, abs=0.1)
+    assert judge(rows(images[few]), asked + 2, real)["evenness"] == pytest.approx(0, abs=0.05)
+
+
+def test_classes_that_real_images_are_mistaken_for_are_forgiven():
+    images, _ = drawn(1_000, seed=1)
+    mislabelled = np.random.default_rng(0).integers(10, size=1_000)
+    found = judge(rows(drawn(SAMPLES, seed=2)[0]), None, reference(images, mislabelled))
+    assert found["evenness"] > 0.8
 
 
 def test_copies_of_training_images_are_copied(real):
@@ -119,7 +148,7 @@ def test_images_are_averaged_down_to_16_px():
 
 def test_each_group_has_its_own_neighbours():
     points = torch.tensor([[[0.0], [1.0]], [[0.0], [5.0]]])
-    assert to_nearest_other(points).tolist() == [[1, 1], [5, 5]]
+    assert nearest_other(points)[0].tolist() == [[1, 1], [5, 5]]
 
 
 def examined(config, data, **advance):

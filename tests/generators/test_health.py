@@ -4,8 +4,11 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
 from generators.config import load_config
+from generators.examination import SAMPLES, Reference, coarse, judge
+from generators.feed import RealImages
 from generators.health import Moment, Verdict, diagnose, turns
 from generators.training import Trainer, TrainingDiverged
 from pools.sources import load
@@ -207,10 +210,24 @@ def test_a_bounded_critic_that_measures_a_growing_distance_is_sound(config):
     assert names(history, clipped) == ["unbounded-discriminator"]
 
 
-def test_few_classes_alone_are_no_collapse(config):
-    assert names(curve(config, spread=0.9, coverage=0.3), config) == []
-    assert names(curve(config, spread=0.4, coverage=0.3), config) == ["mode-collapse"]
+def test_samples_of_few_classes_have_collapsed_unless_they_are_noise(config):
+    assert names(curve(config, spread=0.9, coverage=1.0, evenness=0.8), config) == []
+    few = diagnose(curve(config, spread=0.66, coverage=0.8, evenness=0.57), config)
+    assert [verdict.name for verdict in few] == ["mode-collapse"]
+    assert "show 80% of the classes; 57% of them are as many of a class" in few[0].evidence
+    assert names(curve(config, spread=1.5, coverage=0.1, evenness=0.1), config) == []
     assert names(curve(config, spread=0.05), config) == ["mode-collapse"]
+
+
+def test_a_generator_shown_to_draw_three_classes_alone_is_named():
+    """Real images of three classes of ten: sharp, apart and new, and yet most modes are missing."""
+    data = load("fashion-mnist")
+    few = np.flatnonzero(np.isin(data.labels, (5, 7, 9)))
+    real = RealImages(data.images, data.labels, torch.device("cpu"))
+    values = judge(coarse(real.take(torch.from_numpy(few[:SAMPLES]))), None, Reference.of(real))
+    config = load_config("began")
+    assert values["spread"] > 0.5
+    assert names(curve(config, **values), config) == ["mode-collapse"]
 
 
 def test_an_oscillation_that_has_calmed_is_over(config):

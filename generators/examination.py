@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from scipy.stats import binom
+from scipy.special import binom
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -145,7 +145,8 @@ def evenness(shown: Tensor, shares: Tensor) -> float:
     count, wanted = len(shown), shares.double().cpu().numpy()
     seen = torch.bincount(shown, minlength=len(wanted)).double().cpu().numpy() / count
     draws = np.arange(count + 1)[:, None]
-    expected = binom.pmf(draws, count, wanted) * np.minimum(draws / count, wanted)
+    chance = binom(count, draws) * wanted**draws * (1 - wanted) ** (count - draws)
+    expected = chance * np.minimum(draws / count, wanted)
     return float(np.minimum(seen[: len(wanted)], wanted).sum() / expected.sum())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from metrics.copies import Nearest
 from metrics.errors import TooFewImages
@@ -80,6 +79,8 @@ def _scored(cells: list[Sets]) -> list[tuple[int, float]]:
 
 
 def _z(samples: Nearest, reals: Nearest) -> float:
+    from scipy.stats import rankdata  # takes a second to read, which no command should wait for
+
     m, n = len(samples.distance), len(reals.distance)
     ranks = rankdata(np.concatenate([samples.distance, reals.distance]))
     u = ranks[:m].sum() - m * (m + 1) / 2

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import hypergeom, rankdata
 
 from classifiers.shares import Share
 from metrics.distances import Indices, nearest
@@ -117,6 +116,8 @@ def _most_found_by_chance(n: int, allowed: int) -> float:
     At least j members are above if of the highest j + allowed scores at least j are members', and by
     chance these are drawn without replacement.
     """
+    from scipy.stats import hypergeom  # takes a second to read, which no command should wait for
+
     count = np.arange(1, n + 1)
     reached = hypergeom.sf(count - 1, 2 * n, n, count + allowed)
     return float(np.argmax(reached <= BY_CHANCE) / n)
@@ -124,6 +125,8 @@ def _most_found_by_chance(n: int, allowed: int) -> float:
 
 def _area(member: Floats, other: Floats) -> tuple[float, float, float]:
     """Return the area under the curve with DeLong's interval, by midranks (Sun & Xu 2014)."""
+    from scipy.stats import rankdata  # takes a second to read, which no command should wait for
+
     n = len(member)
     ranks = rankdata(np.concatenate([member, other]))
     of_members = (ranks[:n] - rankdata(member)) / n

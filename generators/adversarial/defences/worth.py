@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
-from scipy.stats import binomtest
 from torch import Tensor
 
 from generators.adversarial.defences.detector import auc, suspicion
@@ -47,6 +46,10 @@ class Share:
         >>> [round(end, 3) for end in Share(9, 10).interval]
         [0.596, 0.982]
         """
+        from scipy.stats import (
+            binomtest,
+        )  # takes a second to read, which no command should wait for
+
         low, high = binomtest(self.count, self.n).proportion_ci(0.95, method="wilson")
         return float(low), float(high)
 

@@ -48,7 +48,7 @@ class Share:
         """
         from scipy.stats import (
             binomtest,
-        )  # takes a second to read, which no command should wait for
+        )  # a second to read
 
         low, high = binomtest(self.count, self.n).proportion_ci(0.95, method="wilson")
         return float(low), float(high)

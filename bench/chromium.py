@@ -9,7 +9,17 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_UI = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+"""What a window makes for its address bar, which nobody sees: a second of a processor each."""
+PLAYWRIGHTS = (
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay",
+    "MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding",
+    "PreconnectToSearch", "TcpPortRandomizationWin", "ThirdPartyStoragePartitioning",
+)  # fmt: skip
+"""What Playwright leaves out, said again: of two such lists Chromium takes the last."""
 ARGUMENTS = (
+    f"--disable-features={','.join((*PLAYWRIGHTS, *BROWSER_UI))}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",

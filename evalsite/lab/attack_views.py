@@ -14,7 +14,7 @@ from evalsite.catalog.models import Pool
 from evalsite.catalog.services import Refused
 from evalsite.lab import services
 from evalsite.lab.attack_page import page_of
-from evalsite.lab.models import Attack, Rung
+from evalsite.lab.models import Attack, Classifier, Rung
 from evalsite.lab.pictures import CHANGE, MADE, PARTS, SHOWN, originals, part_of
 from evalsite.lab.plan_forms import AttackForm
 from evalsite.leaderboard.pictures import sees_pictures, side_px
@@ -40,7 +40,8 @@ def new(request: HttpRequest) -> HttpResponse:
             form.add_error("images", str(error))
         else:
             return redirect(made)
-    return render(request, "lab/new_attack.html", {"form": form, "ways": ATTACKS})
+    context = {"form": form, "soon": Classifier.jobs.unfinished().first()}
+    return render(request, "lab/new_attack.html", context)
 
 
 @require_safe

@@ -48,6 +48,7 @@ class Seen:
         figures: by the rung's position.
         changed, unchanged: the images that people found most and least changed, those first.
         regions: the three sets, over all forged images that enough people have named.
+        most_answers: to one forged image; fewer than `wanted` are not enough.
     """
 
     is_simulated: bool
@@ -55,6 +56,8 @@ class Seen:
     changed: list[Named]
     unchanged: list[Named]
     regions: Regions
+    most_answers: int
+    wanted: int = LEAST
 
 
 def studies_of(attack: Attack) -> list[Study]:
@@ -94,10 +97,9 @@ def _of(table: TrialTable, rungs: list[Rung], *, is_simulated: bool) -> Seen:
         for name, (rung, index) in places.items()
     }
     figures = human_valid(table, verdicts, draws=DRAWS)
-    named = [
-        each for each in opinions(table) if each.n_answers >= LEAST and each.stimulus in places
-    ]
-    forged = [each for each in named if places[each.stimulus][0].kind == FORGED]
+    named = [each for each in opinions(table) if each.stimulus in places]
+    named = [each for each in named if places[each.stimulus][0].kind == FORGED]
+    forged = [each for each in named if each.n_answers >= LEAST]
     ordered = [_named(each, *places[each.stimulus]) for each in sorted(forged, key=_share_right)]
     return Seen(
         is_simulated,
@@ -108,6 +110,7 @@ def _of(table: TrialTable, rungs: list[Rung], *, is_simulated: bool) -> Seen:
             np.array([verdicts[each.stimulus].wrong for each in forged], dtype=np.bool_),
             np.array([each.is_right for each in forged], dtype=np.bool_),
         ),
+        most_answers=max((each.n_answers for each in named), default=0),
     )
 
 

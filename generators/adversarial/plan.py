@@ -215,7 +215,8 @@ def _require_epsilons(about: Attack, epsilons: tuple[float, ...], norm: str | No
     for epsilon in epsilons:
         if not (isfinite(epsilon) and 0 < epsilon <= most):
             limit = f"above 0 and at most {most:g}" if isfinite(most) else "above 0"
-            raise AttackError(f"ε must be {limit} ({norm} on pixels in [0, 1]), got {epsilon:g}")
+            name = "l∞" if norm == "linf" else norm
+            raise AttackError(f"ε must be {limit} ({name} on pixels in [0, 1]), got {epsilon:g}")
 
 
 def _require_target(about: Attack, target: int | None) -> None:

@@ -284,6 +284,13 @@ def test_people_who_see_what_it_is_make_success_human_valid(client, made):
     assert "5 of 5 right" in told
 
 
+def test_fewer_answers_than_count_are_told_of(client, made):
+    named(made, [SHARP] * 4)
+    told = text(page_of(client, made))
+    assert "from 5 answers on; the one that was named most often has 4" in told
+    assert "simulated At ε" not in told
+
+
 def test_people_who_see_something_else_do_not(client, made):
     named(made, [SimulatedObserver(dprime=-9.0)] * 5)
     told = text(page_of(client, made))
@@ -357,3 +364,12 @@ def test_the_linear_page_says_what_is_wrong_and_keeps_the_lectures_numbers(clien
     told = text(client.get(reverse("lab_linear"), {"epsilon": 7}).content.decode())
     assert "ε: Ensure this value is less than or equal to 1." in told
     assert "w·x −4 " in told
+
+
+def test_who_comes_before_a_classifier_is_ready_is_told_how_far_it_is(client, logged_in):
+    address = reverse("lab_new_attack")
+    assert "There is no classifier to attack yet" in client.get(address).content.decode()
+    net = forging.classifier(forging.dataset())
+    Classifier.jobs.filter(pk=net.pk).update(state=JobState.RUNNING)
+    page = text(client.get(address).content.decode())
+    assert f"{net} is not ready yet; its page says how far it is" in page

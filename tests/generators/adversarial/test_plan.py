@@ -74,7 +74,7 @@ def test_a_target_that_is_no_class_is_refused_with_the_classes_there_are(target)
         ),
         ({"epsilons": ()}, "pgd needs 1 to 20 different ε, got none"),
         ({"epsilons": (0.1, 0.1)}, r"different ε, got \[0.1, 0.1\]"),
-        ({"epsilons": (0.0,)}, r"ε must be above 0 and at most 1 \(linf .*, got 0"),
+        ({"epsilons": (0.0,)}, r"ε must be above 0 and at most 1 \(l∞ .*, got 0"),
         ({"epsilons": (0.1, 1.5)}, "at most 1 .* got 1.5"),
         ({"epsilons": (float("nan"),)}, "got nan"),
         ({"epsilons": (-2.0,), "norm": "l2"}, r"ε must be above 0 \(l2 .*, got -2"),

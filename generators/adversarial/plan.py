@@ -1,6 +1,7 @@
 """Attacks by name, and what is asked of one; no torch, so that a form can know them."""
 
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Literal, Self
 
@@ -185,8 +186,20 @@ def class_number(target: str | int, class_names: tuple[str, ...]) -> int:
     some = ", ".join(class_names[:10]) + (", …" if len(names) > 10 else "")
     raise AttackError(
         f"target must be one of the classifier's {len(names)} classes ({some}) or its number, 0 to "
-        f"{len(names) - 1}, got {target!r}"
+        f"{len(names) - 1}, got {target!r}{_alike(text, class_names)}"
     )
+
+
+def _alike(text: str, class_names: tuple[str, ...]) -> str:
+    """Whether one of the names was meant.
+
+    >>> _alike("iguana", ("tench", "green iguana"))
+    ': did you mean green iguana?'
+    """
+    word = text.casefold()
+    holding = [name for name in class_names if len(word) > 2 and word in name.casefold()]
+    meant = holding[:3] or get_close_matches(text, class_names)
+    return f": did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _require(name: str, value: int, low: int, high: int | None) -> None:

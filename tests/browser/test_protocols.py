@@ -91,6 +91,7 @@ def test_nobody_can_answer_while_a_limited_image_is_shown(site, studies, person)
     page.get_by_text("Look.").wait_for()
     page.keyboard.press("ArrowLeft")
     wait_for_question(page, 0)
+    assert page.locator("#count").inner_text().startswith("0 of")
 
 
 def test_an_image_slept_through_is_kept_flagged_and_the_next_is_shown(site, studies, person):

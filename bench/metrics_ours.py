@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -12,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.metrics_process import Prepare, Run, serve
 from bench.metrics_stream import DIMENSIONS, CheapExtractor, StreamedPool
 from metrics import kid as kid_module
 from metrics import prdc as prdc_module
 from metrics.extractors.inception import BATCH_IMAGES, SIZE_PX, Inception
+from metrics.extractors.inception_network import InceptionNetwork
+from metrics.extractors.inception_runtime import RuntimeNetwork
 from metrics.extractors.resize import bicubic, bilinear_tf1
 from metrics.extractors.resize import resize as resize_pixels
 from metrics.features import ArrayPool, FeatureCache, features_of
@@ -76,43 +77,37 @@ def resize(images: str, resized: str, protocol: str) -> Run:
     return run
 
 
-class Stopwatch(nn.Module):
-    """A network that notes in a folder the seconds it took, a file for each process."""
+class Stopwatch(RuntimeNetwork):
+    """A network that notes the seconds of each pass."""
 
-    def __init__(self, network: nn.Module, folder: str) -> None:
-        super().__init__()
-        self.network, self.folder = network, Path(folder)
+    def __init__(self, network: InceptionNetwork | RuntimeNetwork) -> None:
+        assert isinstance(network, RuntimeNetwork)
+        self.__setstate__(network.__getstate__())
+        self.seconds: list[float] = []
 
-    def forward(self, x: Tensor) -> object:
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         start = time.perf_counter()
-        found = self.network(x)
-        with (self.folder / str(os.getpid())).open("a") as file:
-            print(time.perf_counter() - start, file=file)
+        found = super().__call__(images)
+        self.seconds.append(time.perf_counter() - start)
         return found
 
 
 class Watched(Inception):
     """Inception-v3 under a stopwatch."""
 
-    def __init__(self, weights: str, folder: str) -> None:
+    def __init__(self, weights: str) -> None:
         super().__init__(torch.load(weights), "tf1", device="cpu")
-        self._network = Stopwatch(self._network, folder)  # type: ignore[assignment]
+        self.watch = Stopwatch(self._network)
+        self._network = self.watch
 
 
-def fid(weights: str, real: str, fake: str, workers: int) -> Run:
-    """The FID of two folders as `python -m metrics` comes to it, and the seconds in the network."""
+def fid(weights: str, real: str, fake: str) -> Run:
+    """The FID of two small folders as `python -m metrics` comes to it, and seconds in the network."""
 
     def run() -> dict[str, float | None]:
-        with tempfile.TemporaryDirectory() as folder:
-            found = measure(
-                open_images(real),
-                open_images(fake),
-                metrics=["fid"],
-                extractor=Watched(weights, folder),
-                workers=workers,
-            )
-            notes = [float(line) for path in Path(folder).iterdir() for line in path.open()]
-        return {"fid": found.figures[0].value, "network_s": sum(notes)}
+        network = Watched(weights)
+        found = measure(open_images(real), open_images(fake), metrics=["fid"], extractor=network)
+        return {"fid": found.figures[0].value, "network_s": sum(network.watch.seconds)}
 
     return run
 

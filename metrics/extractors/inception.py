@@ -17,6 +17,7 @@ from metrics.extractors import activations
 from metrics.extractors.base import Features, Floats32, Images
 from metrics.extractors.device import best_device, on_device
 from metrics.extractors.inception_network import InceptionNetwork, fold_batch_norm
+from metrics.extractors.inception_runtime import RuntimeNetwork
 from metrics.extractors.passes import in_passes
 from metrics.extractors.resize import Kernel, bicubic, bilinear, bilinear_tf1, resize
 from metrics.extractors.tensors import digest, read_tensors
@@ -61,7 +62,8 @@ class Inception:
     weights.find). `precision` "bfloat16" is a preview, several times faster where the processor or
     GPU computes in it and slower elsewhere; name and version say so, for it moves figures by up to a
     few per cent. `device` is "cuda" where there is one, else "cpu"; the caller decides on torch's
-    threads. On a GPU, TF32 is off: its 10 bits would move features by 1e-3. Raises MetricError
+    threads. Float32 on a processor is ONNX Runtime's work, on as many threads as torch was given; all
+    else is torch's. On a GPU, TF32 is off: its 10 bits would move features by 1e-3. Raises MetricError
     without the weights, and UnknownName for another protocol, precision or device.
     """
 
@@ -78,19 +80,24 @@ class Inception:
         self._batch = _one_of(BATCH_IMAGES, self._device.type, "a device")
         preview = precision == "bfloat16"
         state, known = _read(weights)
+        self._network = _network(state, self._device, self._dtype)
         self.name = f"{protocol}{PREVIEW if preview else ''}"
         made = f"Inception-v3 {known[:8]}, {precision}{' preview' if preview else ''}"
-        self.version = on_device(made, self._device)
+        runtime = ", ONNX Runtime" if isinstance(self._network, RuntimeNetwork) else ""
+        self.version = on_device(f"{made}{runtime}", self._device)
         self.resize = f"{self._protocol.words}, to {SIZE_PX} × {SIZE_PX} px"
-        self._network = _network(state, self._device, self._dtype)
 
     def extract(self, images: Images) -> Features:
         """Return features (n, 2048) and probabilities (n, 1008) of n ≥ 1 images of any size."""
-        return in_passes(images, self._batch, self._pass)
+        return in_passes(images, self._batch, self._pass, self._threads())
 
     def activations(self, images: Images) -> list[Floats32]:
         """Return (n, 64, 73, 73), (n, 192, 35, 35), (n, 768, 17, 17) and (n, 2048, 8, 8)."""
-        return activations.in_passes(images, self._batch, self._stages)
+        return activations.in_passes(images, self._batch, self._stages, self._threads())
+
+    def _threads(self) -> int:
+        """Return how many passes run side by side: torch spreads each over all cores by itself."""
+        return torch.get_num_threads() if isinstance(self._network, RuntimeNetwork) else 1
 
     @torch.inference_mode()
     def _pass(self, images: Images) -> Features:
@@ -135,8 +142,10 @@ def _read(weights: Mapping[str, Tensor] | Path | str | None) -> tuple[Mapping[st
 
 def _network(
     state: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype
-) -> InceptionNetwork:
+) -> InceptionNetwork | RuntimeNetwork:
     with torch.device("meta"):
         network = InceptionNetwork().eval().requires_grad_(False)
     network.load_state_dict(fold_batch_norm(state), assign=True)
+    if (device.type, dtype) == ("cpu", torch.float32):
+        return RuntimeNetwork(network)
     return convert_conv2d_weight_memory_format(network.to(device, dtype), torch.channels_last)

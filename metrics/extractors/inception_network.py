@@ -7,7 +7,6 @@ goes first here: the same values from fewer channels to pool.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,50 +23,24 @@ NORM = ("weight", "bias", "running_mean", "running_var")
 
 
 class Convolution(nn.Conv2d):
-    """A convolution and its ReLU, in one pass over memory where oneDNN computes it.
+    """A convolution and its ReLU."""
 
-    oneDNN wants kernels in a layout of its own, which it would otherwise make anew for each pass: it
-    is made at the first and kept.
-    """
-
-    activation = "relu"
+    rectified = True
 
     def __init__(
         self, inputs: int, outputs: int, kernel: Sides = 1, stride: int = 1, padding: Sides = 0
     ) -> None:
         super().__init__(inputs, outputs, kernel, stride, padding)
-        self._packed: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if _onednn_computes(x):
-            return self._fused(x)
         y = super().forward(x)
-        return y.relu_() if self.activation == "relu" else y
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A kernel in oneDNN's layout cannot be pickled, nor need it be."""
-        return self.__dict__ | {"_packed": None}
-
-    def _fused(self, x: Tensor) -> Tensor:
-        onednn = torch.ops.mkldnn
-        how = (self.padding, self.stride, self.dilation, self.groups)
-        if self._packed is None:
-            self._packed = onednn._reorder_convolution_weight(self.weight, *how, x.shape)
-        fused: Tensor = onednn._convolution_pointwise(
-            x, self._packed, self.bias, *how, self.activation, [], ""
-        )
-        return fused
-
-
-def _onednn_computes(x: Tensor) -> bool:
-    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return available and x.is_cpu and x.dtype == torch.float32
+        return y.relu_() if self.rectified else y
 
 
 class PooledProjection(Convolution):
     """Average pooling that does not count its padding, a 1 × 1 convolution and a ReLU."""
 
-    activation = "none"
+    rectified = False
 
     def forward(self, x: Tensor) -> Tensor:
         y = super().forward(x)

@@ -4,12 +4,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from metrics.errors import ImageMismatch, MetricError, UnknownName
 from metrics.extractors import inception as module
 from metrics.extractors.base import identity
 from metrics.extractors.inception import Inception, create
-from metrics.extractors.inception_network import fold_batch_norm
+from metrics.extractors.inception_network import InceptionNetwork, fold_batch_norm
+from metrics.extractors.inception_runtime import RuntimeNetwork
 from metrics.extractors.weights import Weights
 from tests.data.metrics.seeded_state_dict import SHAPES, seeded_state_dict
 
@@ -84,11 +86,27 @@ def test_an_image_has_the_same_bits_alone_among_seven_and_among_sixteen(tf1, par
         np.testing.assert_array_equal(found.probabilities, of_all.probabilities[some])
 
 
-def test_without_onednn_the_features_are_the_same(one_at_a_time, parity, monkeypatch):
-    image = parity["images"][:1]
-    fused = one_at_a_time.extract(image).features
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    assert off_scale(one_at_a_time.extract(image).features, fused) < 1e-5
+@torch.inference_mode()
+def test_onnx_runtime_computes_what_torch_does(state):
+    network = InceptionNetwork().eval()
+    network.load_state_dict(fold_batch_norm(state))
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 299, 299))).float()
+    runtime = RuntimeNetwork(network)
+    expected = [*network(images), *network.stages(images)]
+    found = [*runtime(images), *runtime.stages(images)]
+    assert [each.shape for each in found] == [each.shape for each in expected]
+    assert max(map(off_scale, map(Tensor.numpy, found), map(Tensor.numpy, expected))) < 1e-5
+
+
+def test_threads_change_no_bit(tf1, parity, of_all):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        found = tf1.extract(parity["images"])
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_array_equal(found.features, of_all.features)
+    np.testing.assert_array_equal(found.probabilities, of_all.probabilities)
 
 
 def test_a_bfloat16_preview_is_near_and_says_what_it_is(state, parity, monkeypatch):
@@ -202,7 +220,7 @@ def at_hand(state, tmp_path, monkeypatch):
 
 def test_each_name_has_an_identity_of_its_own(at_hand):
     assert [identity(create(name)) for name in ("pytorch-fid", "clean-bf16")] == [
-        f"pytorch-fid (Inception-v3 {at_hand}, float32; "
+        f"pytorch-fid (Inception-v3 {at_hand}, float32, ONNX Runtime; "
         "torch's bilinear, half-pixel centres, to 299 × 299 px)",
         f"clean-bf16 (Inception-v3 {at_hand}, bfloat16 preview; "
         "Pillow's antialiased bicubic, clipped, not rounded, to 299 × 299 px)",
@@ -211,8 +229,9 @@ def test_each_name_has_an_identity_of_its_own(at_hand):
 
 def test_another_device_is_told_for_its_digits_are_others(state, monkeypatch):
     monkeypatch.setitem(module.BATCH_IMAGES, "meta", 4)
-    version = Inception(state, "tf1", device="cpu").version
-    assert Inception(state, "tf1", device="meta").version == f"{version}, on meta"
+    here, there = (Inception(state, "tf1", device=each).version for each in ("cpu", "meta"))
+    assert here.endswith(", float32, ONNX Runtime")
+    assert there.endswith(", float32, on meta")
 
 
 def test_weights_with_another_sum_are_never_loaded(at_hand, tmp_path):

@@ -78,7 +78,7 @@ class Gaussian:
         as exact as their large ones (Demmel & Veselić 1992).
         """
         factor, order, rank, _ = lapack.dpstrf(self.matrix, lower=1)
-        return np.asfortranarray(np.tril(factor)[:, :rank]), np.asarray(order - 1, np.intp)
+        return np.triu(factor.T).T[:, :rank], np.asarray(order - 1, np.intp)
 
     @cached_property
     def root(self) -> Floats:

@@ -5,7 +5,7 @@ PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do 
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done),python3)
 VENV := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # with it, every process would compile the whole project anew
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')  # browser and services mostly wait
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # browser and services mostly wait
 
 .PHONY: run test tests lint rules types bench messages clean
 
@@ -15,8 +15,7 @@ run:  ## set up, then the site with its broker and workers; PORT=8000
 
 test:  ## set up, then linters and all tests
 	@$(PYTHON) deploy/bootstrap.py test
-	@$(MAKE) --no-print-directory rules
-	@$(MAKE) --no-print-directory -j 2 types tests
+	@$(MAKE) --no-print-directory -j 3 rules types tests
 
 tests:
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile --durations 20

@@ -74,13 +74,30 @@ def install(purpose: str) -> None:
         )
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     pip += ["--constraint", os.path.join(ROOT, "constraints.txt")]
-    say("installing PyTorch (the largest part, a minute or two)")
-    run([*pip, "torch"], "cannot install PyTorch; see docs/operations.md")
     extra = "[test]" if purpose == "test" else ""
     say("installing Uncanny and what it needs" + (", with its test tools" if extra else ""))
+    say("(PyTorch is the largest part: a minute or two)")
+    torch = subprocess.Popen([*pip, "--no-deps", "torch"])  # beside the others: each takes one core
+    others = subprocess.call([*pip, *all_but_torch(purpose)])
+    if torch.wait() != 0:
+        stop("cannot install PyTorch; see docs/operations.md")
+    if others != 0:
+        stop("cannot install; the lines above say why")
     run([*pip, "--editable", ROOT + extra], "cannot install; the lines above say why")
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(content)
+
+
+def all_but_torch(purpose: str) -> "list[str]":
+    """What pyproject.toml names, none of which needs PyTorch itself."""
+    import tomllib  # new in the oldest Python that gets here
+
+    with open(os.path.join(ROOT, "pyproject.toml"), "rb") as file:
+        project = tomllib.load(file)["project"]
+    names = list(project["dependencies"])
+    if purpose == "test":
+        names += project["optional-dependencies"]["test"]
+    return [name for name in names if not name.startswith("torch")]
 
 
 def run(argv: "list[str]", complaint: str) -> None:

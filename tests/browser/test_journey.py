@@ -51,8 +51,8 @@ def fresh_site(request, make_site):
 
 @pytest.fixture
 def digits(tmp_path):
-    """400 real images in a file."""
-    found = sources.load("mnist", limit=400)
+    """150 real images in a file."""
+    found = sources.load("mnist", limit=150)
     np.savez(tmp_path / "digits.npz", images=found.images, labels=found.labels)
     return tmp_path / "digits.npz"
 
@@ -118,7 +118,7 @@ def judge(page, study, *, trials, practice):
 
 def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, person):
     printed = fresh_site.manage("import_dataset", "Digits", str(digits))
-    assert "Digits: 400 training images of 28 px" in printed
+    assert "Digits: 150 training images of 28 px" in printed
     researcher = person().new_page()
     sign_up(researcher, fresh_site)
     train(researcher, images=640, pool_size=60).click()

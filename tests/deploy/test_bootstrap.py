@@ -7,6 +7,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 SOURCE = Path(__file__).parents[2] / "deploy" / "bootstrap.py"
 Usage = namedtuple("Usage", "total used free")
@@ -64,3 +65,32 @@ def test_the_secret_is_written_once_for_its_owner_alone(bootstrap, monkeypatch, 
     assert (tmp_path / ".env").read_text() == first
     assert first.startswith("SECRET_KEY=")
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("purpose", ["run", "test"])
+def test_what_is_installed_beside_pytorch_is_all_that_the_project_names(
+    bootstrap, monkeypatch, purpose
+):
+    monkeypatch.setattr(bootstrap, "ROOT", str(SOURCE.parents[1]))
+    named = bootstrap.all_but_torch(purpose)
+    installed = {requirement.name for requirement in map(Requirement, named)}
+    assert {"django", "celery", "onnxruntime"} <= installed
+    assert ("pytest" in installed) == (purpose == "test")
+    assert "torch" not in installed
+
+
+@pytest.mark.parametrize(
+    ("failing", "line"),
+    [("torch", "cannot install PyTorch"), ("django", "cannot install; the lines")],
+)
+def test_an_installation_that_fails_leaves_no_mark_of_being_done(
+    bootstrap, monkeypatch, tmp_path, failing, line
+):
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(SOURCE.parents[1] / name, tmp_path / name)
+    pip = tmp_path / ".venv" / "bin" / "python"
+    pip.parent.mkdir(parents=True)
+    pip.write_text(f'#!/bin/sh\ncase "$*" in *" {failing}"*) exit 1;; esac\n')
+    pip.chmod(0o755)
+    assert line in refusal(bootstrap)
+    assert not list((tmp_path / ".venv").glob(".installed-*"))

@@ -10,7 +10,7 @@ import pytest
 
 from bench.live import ROOT, wait_until
 
-IMAGES, RANGE = 400, 200
+IMAGES, RANGE = 240, 120
 RANGES = "select state, attempts from leaderboard_featurerange"
 FIGURES = "select name, value from leaderboard_score where pool_id is not null"
 STATE = "select state, error from leaderboard_measurement"

@@ -122,11 +122,11 @@ class Job(models.Model):
 
     @property
     def ahead(self) -> int:
-        """How many unfinished jobs of any kind were queued before this one."""
+        """How many unfinished jobs of any kind that people know of were queued before this one."""
         if self.state != JobState.QUEUED:
             return 0
         return sum(
-            model.jobs.unfinished().filter(queued_at__lt=self.queued_at).count()
+            model.jobs.told().unfinished().filter(queued_at__lt=self.queued_at).count()
             for model in kinds()
         )
 

@@ -291,3 +291,10 @@ def test_a_broker_that_is_away_loses_no_chord(
     with django_capture_on_commit_callbacks(execute=True):
         celery.enqueue_chord("extract", [3], then="gather", pk=7)
     assert "the broker is away" in caplog.text
+
+
+def test_a_pool_that_is_measured_is_one_job_ahead_of_the_next_however_many_its_ranges(pool):
+    measuring.request_measurement(pool)
+    assert FeatureRange.jobs.queued().count() > 1
+    next_pool = factories.pool(is_ready=False)
+    assert next_pool.ahead == 1

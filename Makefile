@@ -5,7 +5,7 @@ PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do 
 	$$name -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$name && break; done),python3)
 VENV := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # with it, every process would compile the whole project anew
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')  # browser and services mostly wait
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # browser and services mostly wait
 
 .PHONY: run test tests lint rules types bench messages clean
 

@@ -15,7 +15,6 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright leaves 
 
 
 EXPORTING = ("commands", "networks", "norms", "onnx_export", "onnx_sampling", "stackgan")
-ANNOTATING = ("protocols", "trials", "languages")
 TOGETHER = {
     "exports": (
         *(f"tests/generators/test_{name}.py" for name in EXPORTING),
@@ -23,7 +22,6 @@ TOGETHER = {
     ),
     "services": ("tests/services/",),
     "journey": ("tests/browser/test_journey.py",),
-    "annotating": tuple(f"tests/browser/test_{name}.py" for name in ANNOTATING),
     "browser": ("tests/browser/",),
 }
 """Tests that share what is slow to be ready: servers, or torch's exporter, which takes seconds the first time.

@@ -1,6 +1,8 @@
 """How a task takes a row: claim it, keep the lease alive, and leave the row in a state that says what happened."""
 
 import logging
+import re
+import tempfile
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -55,12 +57,18 @@ def _attempt(work: Work[J], lease: Lease[J]) -> None:
         lease.put_down()
     except WORDED as error:
         log.warning("%s failed: %s", lease.row, error)
-        lease.fail(str(error))
+        lease.fail(_of_no_folder(str(error)))
     except Exception as error:
         log.exception("%s failed", lease.row)
         lease.fail(f"This is a fault of the platform, not of your input: {error!r}. Press Retry.")
     else:
         lease.ready()
+
+
+def _of_no_folder(words: str) -> str:
+    """Name files without the folder that they were put into here for a moment."""
+    temporary = f"{tempfile.gettempdir()}/{tempfile.gettempprefix()}"
+    return re.sub(re.escape(temporary) + r"\w+/", "", words)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

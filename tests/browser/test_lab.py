@@ -21,6 +21,13 @@ print(json.dumps(attack.get_absolute_url()))
 """
 
 
+LONG = "/a/folder/with/a/name/of/no/end/and/no/gap/classifier.safetensors is damaged"
+FAIL = """
+from evalsite.lab.models import Attack
+Attack.jobs.update(error={error!r}, state="failed")
+"""
+
+
 def assert_accessible(page):
     for width, scheme in ((360, "dark"), (1280, "light")):
         page.set_viewport_size({"width": width, "height": 740})
@@ -68,3 +75,13 @@ def test_an_attack_is_looked_at_without_eyes_and_on_a_phone(site, attacked, pers
     assert_accessible(page)
     page.get_by_role("link", name="Attack a classifier").click()
     assert_accessible(page)
+
+
+def test_what_went_wrong_is_read_on_a_phone_however_long_its_words(site, attacked, person):
+    site.manage("shell", "--no-imports", "-c", FAIL.format(error=LONG))
+    page = person().new_page()
+    page.set_viewport_size({"width": 360, "height": 740})
+    log_in(page, site)
+    page.goto(attacked)
+    expect(page.get_by_text(LONG)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0

@@ -73,12 +73,13 @@ class Gaussian:
     def pivoted(self) -> tuple[Floats, NDArray[np.intp]]:
         """L (d, rank) and an order of the columns such that Σ[order][:, order] = L Lᵀ.
 
-        L is lower triangular and falls from column to column: pivots come by size, and end where
-        what is left is rounding. So products with it are graded, and their small eigenvalues are
-        as exact as their large ones (Demmel & Veselić 1992).
+        L is lower triangular, what is above its diagonal is left undefined, and it falls from
+        column to column: pivots come by size, and end where what is left is rounding. So products
+        with it are graded, and their small eigenvalues are as exact as their large ones (Demmel &
+        Veselić 1992).
         """
-        factor, order, rank, _ = lapack.dpstrf(self.matrix, lower=1)
-        return np.triu(factor.T).T[:, :rank], np.asarray(order - 1, np.intp)
+        factor, order, rank, _ = lapack.dpstrf(self.matrix.T, lower=1)  # column-major
+        return factor[:, :rank], np.asarray(order - 1, np.intp)
 
     @cached_property
     def root(self) -> Floats:
@@ -86,7 +87,7 @@ class Gaussian:
         if self.rows is not None:
             return self.rows.T
         factor, order = self.pivoted
-        return factor[np.argsort(order)]
+        return np.tril(factor)[np.argsort(order)]
 
     def within(self, columns: NDArray[np.bool_]) -> Gaussian:
         """The same distribution of some columns only; itself if of all."""
@@ -103,9 +104,9 @@ def graded(real: Gaussian, covariance: Floats) -> Floats:
     Its eigenvalues are those of ΣΣr; what is above the diagonal is left undefined.
     """
     factor, order = real.pivoted
-    ordered = covariance[np.ix_(order, order)]
     if factor.shape[1] < len(factor):
-        return np.asarray(factor.T @ ordered @ factor, np.float64)
+        return np.asarray(real.root.T @ covariance @ real.root, np.float64)
+    ordered = covariance[np.ix_(order, order)]
     product, _ = lapack.dsygst(ordered.T, factor, itype=2, lower=1, overwrite_a=1)
     return np.asarray(product, np.float64)
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
@@ -74,16 +75,19 @@ def install(purpose: str) -> None:
         )
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     pip += ["--constraint", os.path.join(ROOT, "constraints.txt")]
-    extra = "[test]" if purpose == "test" else ""
-    say("installing Uncanny and what it needs" + (", with its test tools" if extra else ""))
+    subprocess.call([*pip, "--upgrade", "pip"])  # the one that Python brings takes longer
+    tools = ", with its test tools" if purpose == "test" else ""
+    say(f"installing Uncanny and what it needs{tools}")
     say("(PyTorch is the largest part: a minute or two)")
-    torch = subprocess.Popen([*pip, "--no-deps", "torch"])  # beside the others: each takes one core
-    others = subprocess.call([*pip, *all_but_torch(purpose)])
-    if torch.wait() != 0:
+    with ThreadPoolExecutor(max_workers=1) as beside:  # each takes one core
+        torch = beside.submit(subprocess.call, [*pip, "--no-deps", "torch"])
+        itself = beside.submit(subprocess.call, [*pip, "--no-deps", "--editable", ROOT])
+        others = subprocess.call([*pip, *all_but_torch(purpose)])
+    if torch.result() != 0:
         stop("cannot install PyTorch; see docs/operations.md")
-    if others != 0:
+    if others != 0 or itself.result() != 0:
         stop("cannot install; the lines above say why")
-    run([*pip, "--editable", ROOT + extra], "cannot install; the lines above say why")
+    run([*pip, "torch"], "cannot install what PyTorch needs; the lines above say why")
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(content)
 

@@ -81,7 +81,11 @@ def test_what_is_installed_beside_pytorch_is_all_that_the_project_names(
 
 @pytest.mark.parametrize(
     ("failing", "line"),
-    [("torch", "cannot install PyTorch"), ("django", "cannot install; the lines")],
+    [
+        ("torch", "cannot install PyTorch"),
+        ("django", "cannot install; the lines"),
+        ("--editable", "cannot install; the lines"),
+    ],
 )
 def test_an_installation_that_fails_leaves_no_mark_of_being_done(
     bootstrap, monkeypatch, tmp_path, failing, line

@@ -55,6 +55,7 @@ def own_folders(settings, tmp_path):
     settings.METRIC_EXTRACTORS = ["lite0"]
     settings.POOL_STORE = str(tmp_path / "pools")
     settings.MEDIA_ROOT = tmp_path / "files"
+    settings.WHITENOISE_AUTOREFRESH = True  # else every client looks for all static files
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -1,8 +1,13 @@
 """Small data sets, generators, studies and observers; a caller names only what the test is about."""
 
+import atexit
 import io
+import shutil
+import tempfile
 import zipfile
+from functools import cache
 from itertools import count, groupby
+from pathlib import Path
 
 import numpy as np
 from django.utils import timezone
@@ -52,16 +57,37 @@ def image_zip(number=12, resolution_px=8, extra=()):
 def stored(images, labels=None):
     """The key of a pool on disk that holds these images."""
     key = random_key()
-    length, resolution_px, _, channels = images.shape
+    of_classes = None if labels is None else tuple(labels)
+    folder, content_hash = written(images.shape, images.tobytes(), of_classes)
+    shutil.copytree(folder, store_url(key))
+    return {"key": key, "count": len(images), "content_hash": content_hash}
+
+
+@cache
+def written(shape, data, labels):
+    """A pool in a folder of its own, and its content hash: what many tests ask for is written once."""
+    folder = Path(kept_folder()) / random_key()
+    length, resolution_px, _, channels = shape
     pool = store.create(
-        store_url(key),
+        folder,
         count=length,
         resolution_px=resolution_px,
         channels=channels,
         labelled=labels is not None,
     )
-    pool.write(0, images, labels)
-    return {"key": key, "count": length, "content_hash": pool.content_hash()}
+    pool.write(
+        0,
+        np.frombuffer(data, np.uint8).reshape(shape),
+        None if labels is None else np.array(labels),
+    )
+    return folder, pool.content_hash()
+
+
+@cache
+def kept_folder():
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 def ready():

@@ -74,7 +74,8 @@ class Tricks:
 
     `label_smoothing` s asks for 1 − s on real images; `instance_noise` is the deviation of the noise
     on all that the discriminator sees, falling to 0 over the run; a gate lets its part be trained
-    only while the part's loss is above it; `diversity` is BEGAN's γ.
+    only while the part's loss is above it; `diversity` is BEGAN's γ, and
+    `balance_rate` its λ.
     """
 
     label_smoothing: float = number(0.0, 0.5, 0.0)
@@ -84,6 +85,7 @@ class Tricks:
     gate_fake: float = number(0.0, 100.0, 0.0)
     gate_generator: float = number(0.0, 100.0, 0.0)
     diversity: float = number(0.01, 1.0, 0.5)
+    balance_rate: float = number(1e-6, 1.0, 0.001)
 
     @property
     def gated(self) -> bool:

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 Parts = tuple[Tensor, Tensor]
-BALANCE_RATE = 0.001
 
 
 def cross_entropy(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Parts:
@@ -134,15 +133,17 @@ def began_generator(real: Tensor | None, fake: Tensor) -> Tensor:
     return fake.mean()
 
 
-def began_balance(balance: Tensor, real: Tensor, fake: Tensor, diversity: float) -> Tensor:
-    """k + λ (γ E L(x) − E L(G(z))) within [0, 1], λ = 0.001, Berthelot, Schumm, Metz 2017, section 3.4.
+def began_balance(
+    balance: Tensor, real: Tensor, fake: Tensor, diversity: float, rate: float = 0.001
+) -> Tensor:
+    """k + λ (γ E L(x) − E L(G(z))) within [0, 1], Berthelot, Schumm, Metz 2017, section 3.4.
 
-    `real` and `fake` are the mean errors, `diversity` is γ.
+    `real` and `fake` are the mean errors, `diversity` is γ and `rate` λ, in the paper 0.001.
 
     >>> began_balance(torch.tensor(0.5), torch.tensor(8.0), torch.tensor(2.0), 0.5)
     tensor(0.5020)
     """
-    return (balance + BALANCE_RATE * (diversity * real - fake)).clamp(0, 1)
+    return (balance + rate * (diversity * real - fake)).clamp(0, 1)
 
 
 def began_convergence(real: Tensor, fake: Tensor, diversity: float) -> Tensor:

@@ -14,10 +14,12 @@ from generators.optimisers import Optimisers
 
 
 class Began(Gan):
-    """Boundary equilibrium GAN (Berthelot, Schumm, Metz 2017); `tricks.diversity` is its γ.
+    """Boundary equilibrium GAN (Berthelot, Schumm, Metz 2017).
 
-    What the discriminator says of an image is the error of its reconstruction. `convergence` is the
-    paper's measure of how far the run has come, smaller being better.
+    `tricks.diversity` is its γ and `tricks.balance_rate` its λ: in few steps a small one leaves the
+    balance at 0, where fakes count for nothing and all become what is drawn most easily. What the
+    discriminator says of an image is the error of its reconstruction. `convergence` is the paper's
+    measure of how far the run has come, smaller being better.
     """
 
     watched = ("d_loss", "g_loss", "balance", "convergence", "d_gradient", "g_gradient")
@@ -30,12 +32,13 @@ class Began(Gan):
     def step(self, feed: Feed, optimisers: Optimisers, share: float) -> Mapping[str, Tensor]:
         """A step of both, then of the balance between them."""
         values = super().step(feed, optimisers, share)
-        real, fake, diversity = values["on_real"], values["g_loss"], self.config.tricks.diversity
-        self.balance.copy_(began_balance(self.balance, real, fake, diversity))
+        real, fake, tricks = values["on_real"], values["g_loss"], self.config.tricks
+        balance = began_balance(self.balance, real, fake, tricks.diversity, tricks.balance_rate)
+        self.balance.copy_(balance)
         return {
             **values,
             "balance": self.balance.clone(),
-            "convergence": began_convergence(real, fake, diversity),
+            "convergence": began_convergence(real, fake, tricks.diversity),
         }
 
     def discriminator_parts(self, on_real: Tensor, on_fake: Tensor) -> Parts:

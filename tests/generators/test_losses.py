@@ -142,6 +142,8 @@ def test_every_loss_names_its_paper_and_shows_a_value():
 def test_the_balance_of_began_follows_the_weaker_side_within_0_and_1(before, real, fake, after):
     state = [torch.tensor(value) for value in (before, real, fake)]
     assert began_balance(*state, 0.5).item() == pytest.approx(after)
+    tenfold = began_balance(*state, 0.5, rate=0.01).item()
+    assert tenfold == pytest.approx(min(max(before + 10 * (0.5 * real - fake) / 1000, 0), 1))
 
 
 def test_began_has_converged_when_real_images_are_drawn_well_and_the_balance_is_kept():

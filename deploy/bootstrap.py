@@ -16,6 +16,7 @@ VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 OLDEST_PYTHON = (3, 11)
 FREE_MB = 3000
+UNALARMED = {"PYTHONWARNINGS": "ignore:Editable installation"}  # of a kind that is meant
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -81,7 +82,8 @@ def install(purpose: str) -> None:
     say("(PyTorch is the largest part: a minute or two)")
     with ThreadPoolExecutor(max_workers=1) as beside:  # each takes one core
         torch = beside.submit(subprocess.call, [*pip, "--no-deps", "torch"])
-        itself = beside.submit(subprocess.call, [*pip, "--no-deps", "--editable", ROOT])
+        editable = [*pip, "--no-deps", "--editable", ROOT]
+        itself = beside.submit(subprocess.call, editable, env=os.environ | UNALARMED)
         others = subprocess.call([*pip, *all_but_torch(purpose)])
     if torch.result() != 0:
         stop("cannot install PyTorch; see docs/operations.md")

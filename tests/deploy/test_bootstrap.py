@@ -98,3 +98,19 @@ def test_an_installation_that_fails_leaves_no_mark_of_being_done(
     pip.chmod(0o755)
     assert line in refusal(bootstrap)
     assert not list((tmp_path / ".venv").glob(".installed-*"))
+
+
+def test_a_newcomer_is_not_warned_of_the_way_uncanny_is_installed(bootstrap, monkeypatch, tmp_path):
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(SOURCE.parents[1] / name, tmp_path / name)
+    pip = tmp_path / ".venv" / "bin" / "python"
+    pip.parent.mkdir(parents=True)
+    told = tmp_path / "told"
+    pip.write_text(
+        f'#!/bin/sh\ncase "$*" in *--editable*) echo "$PYTHONWARNINGS" > {told};; esac\n'
+    )
+    pip.chmod(0o755)
+    monkeypatch.setattr(bootstrap, "run", lambda *_: None)
+    bootstrap.install("run")
+    assert told.read_text() == "ignore:Editable installation\n"
+    assert (tmp_path / ".venv" / ".installed-run").exists()

@@ -82,7 +82,7 @@ class Stopwatch(RuntimeNetwork):
 
     def __init__(self, network: InceptionNetwork | RuntimeNetwork) -> None:
         assert isinstance(network, RuntimeNetwork)
-        self.__setstate__(network.__getstate__())
+        self._onnx, self._session = network._onnx, network._session
         self.seconds: list[float] = []
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:

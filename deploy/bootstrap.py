@@ -84,7 +84,8 @@ def install(purpose: str) -> None:
         torch = beside.submit(subprocess.call, [*pip, "--no-deps", "torch"])
         editable = [*pip, "--no-deps", "--editable", ROOT]
         itself = beside.submit(subprocess.call, editable, env=os.environ | UNALARMED)
-        others = subprocess.call([*pip, *all_but_torch(purpose)])
+        unfinished = "--no-warn-conflicts"  # what PyTorch needs comes last
+        others = subprocess.call([*pip, unfinished, *all_but_torch(purpose)])
     if torch.result() != 0:
         stop("cannot install PyTorch; see docs/operations.md")
     if others != 0 or itself.result() != 0:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -100,17 +101,27 @@ def test_an_installation_that_fails_leaves_no_mark_of_being_done(
     assert not list((tmp_path / ".venv").glob(".installed-*"))
 
 
-def test_a_newcomer_is_not_warned_of_the_way_uncanny_is_installed(bootstrap, monkeypatch, tmp_path):
+@pytest.fixture
+def told(bootstrap, monkeypatch, tmp_path):
+    """What pip is told in a set-up that ends well: its arguments and warnings, a line a call."""
     for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy(SOURCE.parents[1] / name, tmp_path / name)
-    pip = tmp_path / ".venv" / "bin" / "python"
+    pip, told = tmp_path / ".venv" / "bin" / "python", tmp_path / "told"
     pip.parent.mkdir(parents=True)
-    told = tmp_path / "told"
-    pip.write_text(
-        f'#!/bin/sh\ncase "$*" in *--editable*) echo "$PYTHONWARNINGS" > {told};; esac\n'
-    )
+    pip.write_text(f'#!/bin/sh\necho "$* warns:$PYTHONWARNINGS" >> {told}\n')
     pip.chmod(0o755)
-    monkeypatch.setattr(bootstrap, "run", lambda *_: None)
+    monkeypatch.setattr(bootstrap, "run", lambda argv, _: subprocess.call(argv))
     bootstrap.install("run")
-    assert told.read_text() == "ignore:Editable installation\n"
     assert (tmp_path / ".venv" / ".installed-run").exists()
+    return told.read_text().splitlines()
+
+
+def test_a_newcomer_is_not_warned_of_the_way_uncanny_is_installed(told):
+    (editable,) = [line for line in told if "--editable" in line]
+    assert editable.endswith("warns:ignore:Editable installation")
+
+
+def test_a_newcomer_is_not_told_of_conflicts_that_the_set_up_is_about_to_end(told):
+    checked = [line for line in told if not {"--no-deps", "--no-warn-conflicts"} & {*line.split()}]
+    assert [line.split()[-2] for line in checked] == ["pip", "torch"]
+    assert told[-1] == checked[-1]

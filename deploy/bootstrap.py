@@ -29,10 +29,13 @@ def main() -> None:
         found = ".".join(map(str, sys.version_info[:3]))
         stop("Uncanny needs Python 3.11 or newer, this is %s: make PYTHON=python3.11 …" % found)
     check_folder()
-    install(purpose)
+    with ThreadPoolExecutor(max_workers=1) as beside:  # both mostly wait for the network
+        if purpose == "test" and not find_chromium():
+            beside.submit(ask_the_system_for_chromium)
+        install(purpose)
     write_secret()
     if purpose == "test" and not find_chromium():
-        install_chromium()
+        download_chromium()
 
 
 def stop(line: str) -> None:
@@ -134,20 +137,22 @@ def find_chromium() -> bool:
     return bool(shutil.which(given) if given else any(map(shutil.which, CHROMIUM_NAMES)))
 
 
-def install_chromium() -> None:
-    """Try the system's package manager, then Playwright's own download; say loudly if neither works."""
+def ask_the_system_for_chromium() -> None:
+    """Have its package manager install Chromium, where that may be done."""
     if shutil.which("apt-get") and os.geteuid() == 0:
         say("installing Chromium for the browser tests")
         quiet = {"stdout": subprocess.DEVNULL}
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.call(["apt-get", "update", "-qq"], env=environment, **quiet)
         subprocess.call(["apt-get", "install", "-y", "-qq", "chromium"], env=environment, **quiet)
-    if not find_chromium():
-        subprocess.call([PYTHON, "-m", "playwright", "install", "chromium"])
-    if not find_chromium():
-        say(
-            "!! no Chromium on the PATH: unless Playwright has its own, the browser tests will be SKIPPED."
-        )
+
+
+def download_chromium() -> None:
+    """Try Playwright's own, which needs the environment; say loudly if that does not work either."""
+    subprocess.call([PYTHON, "-m", "playwright", "install", "chromium"])
+    say(
+        "!! no Chromium on the PATH: unless Playwright has its own, the browser tests will be SKIPPED."
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -125,3 +126,24 @@ def test_a_newcomer_is_not_told_of_conflicts_that_the_set_up_is_about_to_end(tol
     checked = [line for line in told if not {"--no-deps", "--no-warn-conflicts"} & {*line.split()}]
     assert [line.split()[-2] for line in checked] == ["pip", "torch"]
     assert told[-1] == checked[-1]
+
+
+def test_chromium_is_fetched_while_the_rest_is_installed(bootstrap, monkeypatch):
+    asked = threading.Event()
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py", "test"])
+    monkeypatch.setattr(bootstrap, "find_chromium", asked.is_set)
+    monkeypatch.setattr(bootstrap, "ask_the_system_for_chromium", asked.set)
+    monkeypatch.setattr(bootstrap, "install", lambda _: asked.wait(10) or pytest.fail("not beside"))
+    monkeypatch.setattr(bootstrap, "download_chromium", lambda: pytest.fail("it was there"))
+    bootstrap.main()
+
+
+def test_without_a_chromium_of_the_system_playwright_is_asked(bootstrap, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py", "test"])
+    monkeypatch.setattr(bootstrap, "find_chromium", lambda: False)
+    monkeypatch.setattr(bootstrap, "ask_the_system_for_chromium", lambda: asked.append("system"))
+    monkeypatch.setattr(bootstrap, "install", lambda _: None)
+    monkeypatch.setattr(bootstrap, "download_chromium", lambda: asked.append("Playwright"))
+    bootstrap.main()
+    assert asked == ["system", "Playwright"]

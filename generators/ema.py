@@ -4,13 +4,17 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+DIRECTIONS = ("._u", "._v")  # buffers of a spectral norm, unit vectors
 
 
 class Ema:
     """Keeps `averages`, copies of `networks` in evaluation mode that follow them, by name.
 
-    After n updates the decay is (1 + n) / (10 + n), at most `decay`; 0 copies the networks.
+    After n updates the decay is (1 + n) / (10 + n), at most `decay`; 0 copies the networks. Counters
+    and the directions of spectral norms are copied: a mean of unit vectors is shorter than one, and
+    weights that are divided by what they find along it would be too large.
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], decay: float) -> None:
@@ -19,23 +23,20 @@ class Ema:
             for name, network in networks.items()
         }
         self.decay = decay
-        pairs = [
-            pair
-            for name, network in networks.items()
-            for pair in zip(
-                self.averages[name].state_dict().values(),
-                network.state_dict().values(),
-                strict=True,
-            )
-        ]
-        self._floats = [pair for pair in pairs if pair[0].is_floating_point()]
-        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self._averaged: list[tuple[Tensor, Tensor]] = []
+        self._copied: list[tuple[Tensor, Tensor]] = []
+        for name, network in networks.items():
+            values = network.state_dict()
+            for key, average in self.averages[name].state_dict().items():
+                averaged = average.is_floating_point() and not key.endswith(DIRECTIONS)
+                pairs = self._averaged if averaged else self._copied
+                pairs.append((average, values[key]))
 
     @torch.no_grad()
     def update(self, updates: int) -> None:
         """Moves the averages towards the networks; `updates` says how many were made before."""
         decay = min(self.decay, (1 + updates) / (10 + updates))
-        averages, values = (list(side) for side in zip(*self._floats, strict=True))
+        averages, values = (list(side) for side in zip(*self._averaged, strict=True))
         torch._foreach_lerp_(averages, values, 1 - decay)
-        for average, value in self._counters:
+        for average, value in self._copied:
             average.copy_(value)

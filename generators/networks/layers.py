@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 REFERENCE_ROWS = 32
@@ -111,10 +111,17 @@ def bound_spectrally(network: nn.Module) -> None:
 
 
 def release_spectrally(network: nn.Module) -> None:
-    """Puts the divided weights in place of the parametrization, for sampling and export."""
+    """Puts the divided weights in place of the parametrization, for sampling and export.
+
+    By hand: torch's `remove_parametrizations` takes the weight from the module's class, which copies
+    of the module share, so that the network that is still trained would lose its own.
+    """
     for module in list(network.modules()):
         if isinstance(module, WEIGHTED) and is_parametrized(module):
-            remove_parametrizations(module, "weight")
+            weight = nn.Parameter(module.weight.detach())
+            del module.parametrizations
+            module.__class__ = type(module).__bases__[0]
+            module.weight = weight
 
 
 def as_condition(label: Tensor, class_count: int) -> Tensor:

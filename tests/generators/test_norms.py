@@ -4,6 +4,7 @@ from torch import nn
 
 from generators.checkpoint import fill
 from generators.config import load_config
+from generators.ema import Ema
 from generators.networks import DISCRIMINATORS, ImageShape, build_discriminator, build_generator
 from generators.networks.layers import (
     NORMALISATIONS,
@@ -14,7 +15,7 @@ from generators.networks.layers import (
     Reference,
     VirtualNorm,
 )
-from generators.sampling import load_generator
+from generators.sampling import load_generator, released
 from generators.training import Trainer
 
 BOTH_VIRTUAL = {"generator.normalisation": "virtual", "discriminator.normalisation": "virtual"}
@@ -242,3 +243,23 @@ def test_a_spectral_norm_bounds_every_layer_and_leaves_with_its_weights(tiny):
     released = build_generator(config, shape, for_sampling=True)
     assert not any("parametrizations" in name for name in released.state_dict())
     fill(released, released.state_dict(), "here")
+
+
+def test_a_spectral_generator_goes_on_after_it_was_saved(tiny, data, tmp_path):
+    trainer = Trainer(tiny(**{"generator.spectral": True}), *data, 4, device=torch.device("cpu"))
+    for _ in range(2):
+        trainer.save_generator(tmp_path / "generator.safetensors")
+        trainer.advance(images=4)
+    assert load_generator(tmp_path / "generator.safetensors").images_seen == 4
+
+
+def test_the_average_of_a_spectral_generator_is_bounded_like_the_generator(tiny):
+    network = build_generator(tiny(**{"generator.spectral": True}), ImageShape(12, 1)).train()
+    ema = Ema({"generator": network}, 0.99)
+    for step in range(100):
+        for weight in network.parameters():
+            weight.data.mul_(0.9).add_(torch.randn_like(weight))
+        network(torch.randn(2, 8))
+        ema.update(step)
+    average = released(ema.averages["generator"])
+    assert torch.linalg.matrix_norm(average.project.weight.detach(), 2) < 1.6

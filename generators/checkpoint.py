@@ -21,7 +21,8 @@ class CheckpointError(ValueError):
 def write(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any) -> None:
     """Replaces `path` in one step: a process killed at any moment leaves the old or the new.
 
-    `about` is any JSON value; `kind` is the word that `read` asks for.
+    `about` is any JSON value; `kind` is the word that `read` asks for. Raises OSError where there is
+    no room, or no such folder.
     """
     path = Path(path)
     header = json.dumps({"kind": kind, "version": FORMAT_VERSION, "about": about})
@@ -35,6 +36,8 @@ def write(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
+    except SafetensorError as error:
+        raise OSError(f"cannot write {path}: {error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ from sandbox.errors import SandboxError
 # Every error of these is a plain line for the person who typed the command.
 FORESEEN = (
     CheckpointError, ConfigError, OutputError, PoolError, RunFolderError, SandboxError, SourceError,
-    TrainingDiverged, OSError, ValueError,
+    TrainingDiverged, MemoryError, OSError, ValueError,
 )  # fmt: skip
 FAILED, INTERRUPTED = 2, 130
 

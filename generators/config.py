@@ -6,11 +6,12 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
 from generators.config_reading import ConfigError, build, choice, number
-from generators.config_rules import check_combination
+from generators.config_rules import check_combination, check_used
 
 __all__ = [
     "CONFIG_FOLDER", "Config", "ConfigError", "available_configs", "load_config", "parse_override",
@@ -61,9 +62,12 @@ class Discriminator:
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """Added to the discriminator's loss on each `every`-th step, that much stronger."""
+    """Added to the discriminator's loss on each `every`-th step, that much stronger.
 
-    name: str = choice(PENALTIES, "none")
+    Without the table there is none; a weight without a name would be one that is never taken.
+    """
+
+    name: str = choice(PENALTIES)
     weight: float = number(0.0, 1e6, 1.0)
     every: int = number(1, 1000, 1)
 
@@ -146,7 +150,7 @@ class Config:
     loss: str = choice(LOSSES)
     generator: Generator
     discriminator: Discriminator
-    penalty: Penalty = field(default_factory=Penalty)
+    penalty: Penalty = field(default_factory=partial(Penalty, name="none"))
     tricks: Tricks = field(default_factory=Tricks)
     translation: Translation = field(default_factory=Translation)
     stage_two_from: float = number(0.0, 1.0, 0.5)
@@ -191,12 +195,15 @@ def load_config(name_or_path: str | Path, **overrides: Any) -> Config:
     """A shipped config by name, or any TOML file by path, with single values replaced.
 
     An override's key is a dotted path: `load_config("demo-15", **{"adam.beta1": 0})`.
-    Raises ConfigError naming the file, key, value and choices.
+    Raises ConfigError naming the file, key, value and choices, also for a value that nothing would
+    read: a file that was trained may hold such, a config that is asked for may not.
     """
     values = _read_toml(name_or_path)
     for key, value in overrides.items():
         _override(values, key, value)
-    return Config.from_dict(values)
+    config = Config.from_dict(values)
+    check_used(config)
+    return config
 
 
 def parse_override(text: str) -> tuple[str, Any]:

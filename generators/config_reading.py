@@ -28,7 +28,9 @@ def build(cls: type, values: Mapping[str, Any], prefix: str = "") -> Any:
             raise ConfigError(f"unknown key {prefix + key!r}, choose from {choices}")
     for name, item in known.items():
         if name not in values and item.default is MISSING and item.default_factory is MISSING:
-            raise ConfigError(f"{prefix + name} is missing")
+            choices = item.metadata.get("choices", ())
+            among = f": choose one of {', '.join(choices)}" if choices else ""
+            raise ConfigError(f"{prefix + name} is missing{among}")
     return cls(**{key: _value(known[key], values[key], prefix + key) for key in values})
 
 

@@ -1,7 +1,9 @@
 """Which values of a config do not go together, and what to choose instead."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 from generators.config_reading import ConfigError
 
@@ -45,6 +47,36 @@ def check_combination(config: "Config") -> None:
     """Raises ConfigError, naming the keys and the choices, for the first rule that is broken."""
     for rule in RULES:
         rule(config)
+
+
+def check_used(config: "Config") -> None:
+    """Raises ConfigError for a value other than its default that nothing in such a run would read."""
+    task, began = config.translation.task, config.loss == "began"
+    readers = {
+        "stage_two_from": ("model 'stackgan'", config.model == "stackgan"),
+        "discriminator.minibatch_kernels": (
+            "a discriminator.architecture other than 'patch'",
+            config.discriminator.architecture != "patch",
+        ),
+        "tricks.diversity": ("loss 'began'", began),
+        "tricks.balance_rate": ("loss 'began'", began),
+        "translation.from_class": ("model 'cyclegan'", task == "classes"),
+        "translation.to_class": ("model 'cyclegan'", task == "classes"),
+        "translation.identity": ("model 'cyclegan'", task == "classes"),
+        "translation.buffer": ("model 'cyclegan'", task == "classes"),
+        "translation.factor": ("translation.task 'enlarge'", task == "enlarge"),
+        "translation.perceptual": ("model 'srgan'", config.model == "srgan"),
+        "translation.reconstruction": ("models that translate images", task != "none"),
+    }
+    for key, (reader, is_read) in readers.items():
+        *tables, name = key.split(".")
+        part: Any = reduce(getattr, tables, config)
+        (default,) = (item.default for item in fields(part) if item.name == name)
+        found = getattr(part, name)
+        if found != default and not is_read:
+            raise ConfigError(
+                f"{key} is read by {reader} alone: choose that, or set it to {default!r}, got {found!r}"
+            )
 
 
 def _model_and_architectures(config: "Config") -> None:

@@ -137,7 +137,10 @@ class RunFolder:
         return found
 
     def _forget_after(self, images_seen: int) -> None:
-        """Drops what was logged after the checkpoint: it will be trained, and logged, again."""
+        """Drops what was logged and drawn after the checkpoint: it will be trained again."""
+        for sheet in self.samples_folder.glob("*.png"):
+            if sheet.stem > f"{images_seen:012}":
+                sheet.unlink()
         if not self.log_path.exists():
             return
         lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -25,6 +25,8 @@ from generators.translating import (
 from pools.sources import ImageSet, load
 from sandbox.tiers import insecure_allowed
 
+LARGEST_SEED = 2**63 - 1
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -74,7 +76,7 @@ def _add_translate(parser: argparse.ArgumentParser) -> None:
 
 def _add_split(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--split", choices=("train", "test"), default="train", help="of a SOURCE that has both"
+        "--split", choices=("train", "test"), help="of a SOURCE that has both: train, if left out"
     )
 
 
@@ -93,12 +95,22 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 def _sample(options: argparse.Namespace) -> None:
     if options.count is not None and options.count < 1:
         raise ValueError(f"--count must be at least 1, got {options.count}")
+    if not 0 <= options.seed <= LARGEST_SEED:
+        raise ValueError(f"--seed must be from 0 to {LARGEST_SEED}, got {options.seed}")
     generator = None if options.generator.suffix == ".onnx" else load_generator(options.generator)
+    if generator and options.classes is not None:
+        raise ValueError(
+            f"--classes is for an ONNX network: {options.generator} says itself that it has "
+            f"{generator.shape.class_count}"
+        )
     if generator and translates(generator):
         _sample_of_images(options, generator)
         return
-    if options.inputs is not None:
-        raise ValueError("--inputs is for a generator that translates images: this one needs none")
+    for option in ("inputs", "split"):
+        if getattr(options, option) is not None:
+            raise ValueError(
+                f"--{option} is for a generator that translates images: this one needs none"
+            )
     if options.count is None:
         raise ValueError("--count N is missing: how many images to make")
     if generator:
@@ -151,7 +163,7 @@ def _fitting(options: argparse.Namespace, generator: TrainedGenerator) -> ImageS
     """The inputs asked for, in the size and with the channels of the generator's images."""
     shape = generator.shape
     size = {"resolution_px": shape.resolution_px, "channels": shape.channels}
-    return load(options.inputs, split=options.split, **size)
+    return load(options.inputs, split=options.split or "train", **size)
 
 
 def _save_translations(

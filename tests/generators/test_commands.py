@@ -101,6 +101,14 @@ def test_lines_logged_after_the_checkpoint_are_logged_once(source, tmp_path):
     assert [line["images_seen"] for line in log(out)] == [4, 8, 12, 16, 20, 24]
 
 
+def test_a_folder_without_a_checkpoint_forgets_the_sheets_of_an_earlier_try(source, tmp_path):
+    out = tmp_path / "run"
+    assert train(source, out, "--set=images=48") == 0
+    (out / "run.safetensors").unlink()
+    assert train(source, out) == 0
+    assert max(int(sheet.stem) for sheet in (out / "samples").iterdir()) == 24
+
+
 def test_a_run_killed_at_any_moment_goes_on(source, tmp_path):
     out = tmp_path / "run"
     settings = [*TINY[1:], "--set=images=600"]

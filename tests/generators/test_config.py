@@ -296,6 +296,45 @@ def test_every_loss_and_penalty_of_the_lectures_has_a_recipe():
     assert {load_config(name).penalty.name for name in available_configs()} == set(module.PENALTIES)
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (
+            "edges-to-fashion",
+            {"translation.perceptual": 5.0},
+            r"translation\.perceptual is read by model 'srgan' alone: choose that, or set it to 0\.0, "
+            r"got 5\.0",
+        ),
+        (
+            "edges-to-fashion",
+            {"discriminator.minibatch_kernels": 8},
+            r"discriminator\.minibatch_kernels is read by a discriminator\.architecture other than",
+        ),
+        ("demo-15", {"tricks.diversity": 0.7}, r"tricks\.diversity is read by loss 'began' alone"),
+        ("demo-15", {"translation.factor": 4}, r"translation\.factor is read by translation\.task"),
+        ("enlarge-14-to-28", {"translation.buffer": 5}, r"translation\.buffer .* 'cyclegan' alone"),
+        ("dcgan-64", {"stage_two_from": 0.7}, r"stage_two_from is read by model 'stackgan' alone"),
+    ],
+)
+def test_a_value_that_nothing_reads_is_refused(name, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(name, **changes)
+
+
+def test_a_trained_file_may_hold_a_value_that_nothing_reads():
+    values = load_config("demo-15").as_dict()
+    values["tricks"]["diversity"] = 0.7
+    assert Config.from_dict(values).tricks.diversity == 0.7
+
+
+def test_a_penalty_with_a_weight_needs_a_name(tmp_path):
+    text = Path(module.CONFIG_FOLDER / "minimax.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_text(text.split("[penalty]")[0] + "[penalty]\nweight = 10\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"penalty\.name is missing: choose one of none, r1, "):
+        load_config(path)
+
+
 def test_a_missing_key_is_named():
     values = load_config("demo-15").as_dict()
     del values["generator"]["features"]

@@ -264,6 +264,12 @@ def test_a_generator_is_no_run(saved, data, tiny):
         Trainer.resume(saved, *data)
 
 
+def test_a_checkpoint_that_cannot_be_written_is_an_error_of_the_system(tiny, data, tmp_path):
+    trainer = Trainer(tiny(), *data, 4)
+    with pytest.raises(OSError, match=r"cannot write .*run\.safetensors: "):
+        trainer.save(tmp_path / "absent" / "run.safetensors")
+
+
 def test_an_absent_checkpoint_is_named(data, tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot read .*absent"):
         Trainer.resume(tmp_path / "absent", *data)

@@ -206,6 +206,10 @@ def test_images_of_another_size_are_fitted(file, tmp_path):
         (EDGES, ["--inputs", "SOURCE", "--truncation", "0.7"], "--truncation is for noise"),
         ("demo-15", ["--inputs", "SOURCE", "--count", "3"], "--inputs is for a generator that"),
         ("demo-15", [], "--count N is missing"),
+        ("demo-15", ["--count", "3", "--classes", "2"], "--classes is for an ONNX network"),
+        ("demo-15", ["--count", "3", "--split", "test"], "--split is for a generator that"),
+        ("demo-15", ["--count", "3", "--seed", str(2**64)], "--seed must be from 0 to 9223372036"),
+        ("demo-15", ["--count", str(10**13)], "Unable to allocate"),
     ],
 )
 def test_a_mistaken_request_for_a_pool_is_one_line(

@@ -11,6 +11,7 @@ from typing import Any
 from generators.config import ConfigError, parse_override
 
 MOST_RUNS = 64
+MOST_DRAWS = 20_000
 DIGITS = 3
 RANGE = re.compile(r"(?P<low>[^.\s][^\s]*?)\s*\.\.\s*(?P<high>[^\s]+)(?P<log>\s+log)?")
 
@@ -41,13 +42,24 @@ class Range:
     high: float
     is_log: bool
 
+    @property
+    def is_whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
     def draw(self, rng: random.Random) -> Any:
-        low, high = (math.log(end) if self.is_log else end for end in (self.low, self.high))
+        beyond = 0.5 if self.is_whole else 0.0  # so that both ends are as likely as what is between
+        ends = (self.low - beyond, self.high + beyond)
+        low, high = map(math.log, ends) if self.is_log else ends
         drawn = rng.uniform(low, high)
         value = math.exp(drawn) if self.is_log else drawn
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return min(max(round(value), self.low), self.high)
-        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+        rounded = round(value) if self.is_whole else float(f"{value:.{self._digits}g}")
+        return min(max(rounded, self.low), self.high)
+
+    @property
+    def _digits(self) -> int:
+        """More where the first digits of all values are the same, as from 0.99 to 0.999."""
+        size = max(abs(self.low), abs(self.high))
+        return DIGITS + int(math.log10(max(1.0, size / (self.high - self.low))))
 
 
 Dimension = Values | Range
@@ -131,23 +143,26 @@ def at_random(space: Sequence[Dimension], count: int, *, seed: int) -> list[Poin
         )
     rng = random.Random(seed)  # a search, no secret
     drawn: list[Point] = []
-    while len(drawn) < count:
+    for _ in range(MOST_DRAWS):
         point = _point(space, [each.draw(rng) for each in space])
         if point not in drawn:
             drawn.append(point)
-    return drawn
+        if len(drawn) == count:
+            return drawn
+    raise SpaceError(
+        f"{len(drawn)} different combinations were found, and {count} were asked for: ask for fewer"
+    )
 
 
 def combinations(space: Sequence[Dimension]) -> float:
-    """How many points there are; of a range as many as are written differently."""
+    """How many points there are; of a range that is not whole without end."""
     return math.prod(map(_size, space))
 
 
 def _size(dimension: Dimension) -> float:
     if isinstance(dimension, Values):
         return len(dimension.values)
-    whole = isinstance(dimension.low, int) and isinstance(dimension.high, int)
-    return dimension.high - dimension.low + 1 if whole else math.inf
+    return dimension.high - dimension.low + 1 if dimension.is_whole else math.inf
 
 
 def _require_few(count: float) -> None:

@@ -1,3 +1,4 @@
+import random
 import re
 
 import pytest
@@ -78,6 +79,23 @@ def test_a_random_search_is_its_seed_and_goes_on_where_a_shorter_one_ends():
 def test_a_random_search_draws_no_point_twice():
     points = at_random(read_space("a = 1, 2, 3\nb = 1..2"), 6, seed=0)
     assert len({tuple(point.values()) for point in points}) == 6
+
+
+def test_a_narrow_range_is_drawn_from_as_finely_as_a_wide_one():
+    points = at_random(read_space("adam.beta2 = 0.99..0.999"), 60, seed=0)
+    assert len({point["adam.beta2"] for point in points}) == 60
+    assert all(0.99 <= point["adam.beta2"] <= 0.999 for point in points)
+
+
+def test_a_search_that_finds_too_few_points_ends():
+    with pytest.raises(SpaceError, match="different combinations were found, and 9 were asked"):
+        at_random([Range("a", 1.0, 1.0 + 2**-52, False)], 9, seed=0)
+
+
+def test_the_ends_of_a_whole_range_are_as_likely_as_what_is_between():
+    rng = random.Random(0)
+    drawn = [Range("a", 1, 4, False).draw(rng) for _ in range(4_000)]
+    assert all(900 < drawn.count(value) < 1_100 for value in range(1, 5))
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,4 @@
-// A results page that renews itself: what was opened stays open, and a text can be copied.
-
-const opened = new Set();
-
-document.addEventListener(
-  "toggle",
-  ({ target }) => target.id && (target.open ? opened.add(target.id) : opened.delete(target.id)),
-  true,
-);
-
-document.addEventListener("htmx:afterSwap", () => {
-  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
-});
+// A text of a results page that can be copied.
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("button[data-copies]");

@@ -10,9 +10,11 @@ from tests.live import log_in
 
 FILL = """
 import json, io
+from datetime import timedelta
 import numpy as np
 from PIL import Image
 from django.db import transaction
+from django.utils import timezone
 from evalsite.accounts.models import User
 from evalsite.catalog import services
 from evalsite.catalog.models import Dataset, Sweep, TrainingRun
@@ -56,7 +58,15 @@ for loss in ("hinge", "minimax"):
             value=value + len(made), low=value - 2, high=value + 2,
         )
     made.append(run.generator.slug)
+TrainingRun.jobs.filter(pk=run.pk).update(
+    state=JobState.RUNNING, leased_until=timezone.now() + timedelta(days=1)
+)
 print(json.dumps(made))
+"""
+
+GO_ON = """
+from evalsite.catalog.models import TrainingRun
+TrainingRun.jobs.filter(generator__slug="losses-minimax").update(images_seen=12345)
 """
 
 
@@ -115,3 +125,19 @@ def test_a_training_is_looked_through_put_to_people_and_compared(site, trained, 
     page.get_by_label("Find a recipe").fill("wasserstein")
     expect(page.locator(".recipes fieldset label:visible")).to_have_count(2)
     assert_accessible(page)
+
+
+def test_a_page_that_renews_itself_keeps_what_was_chosen_and_the_focus(site, trained, person):
+    page = person().new_page()
+    log_in(page, site)
+    page.goto(trained[1])
+    page.get_by_text("Put these checkpoints to people").click()
+    first = page.get_by_role("checkbox", name="after 6,000 images")
+    first.uncheck()
+    plan = page.get_by_role("button", name="Plan the study")
+    plan.focus()
+    site.manage("shell", "--no-imports", "-c", GO_ON)
+    expect(page.get_by_text("12,345 of 12,000 images shown")).to_be_visible()
+    expect(first).not_to_be_checked()
+    expect(page.get_by_role("checkbox", name="after 12,000 images")).to_be_checked()
+    expect(plan).to_be_focused()

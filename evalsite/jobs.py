@@ -211,13 +211,12 @@ class Lease(Generic[J]):
             lease_token=None,
             leased_until=None,
         )
-        if not cancelled:
-            self.requeue()
+        if not cancelled and self._end(state=JobState.QUEUED, queued_at=timezone.now(), attempts=0):
+            submit(self.row)
 
     def requeue(self) -> None:
-        """Give the row back for its next segment."""
-        if self._end(state=JobState.QUEUED, queued_at=timezone.now(), attempts=0):
-            submit(self.row)
+        """Give the row back for its next segment, unless it was cancelled in this one."""
+        self.put_down()
 
     def wait(self) -> None:
         """Leave the row until somebody releases it."""
@@ -274,12 +273,14 @@ def retry(row: Job) -> bool:
     return bool(won)
 
 
-def cancel(row: Job) -> None:
-    """Stop a row: at once if it waits, at its worker's next heartbeat if it runs."""
+def cancel(row: Job) -> bool:
+    """Stop a row: at once if it waits, at its worker's next heartbeat if it runs; False if it has ended."""
     rows = type(row).jobs.filter(pk=row.pk)
     ended = {"state": JobState.CANCELLED, "finished_at": timezone.now()}
-    if not rows.queued().update(cancel_requested=True, **ended):
-        rows.running().update(cancel_requested=True)
+    return bool(
+        rows.queued().update(cancel_requested=True, **ended)
+        or rows.running().update(cancel_requested=True)
+    )
 
 
 def sweep() -> int:

@@ -125,6 +125,20 @@ class Generator(models.Model):
         return next((pool for pool in final if pool.is_ready), None)
 
     @property
+    def at_work(self) -> "Job | None":
+        """Its training or, after that, its newest images, if they are not done."""
+        run: Job | None = getattr(self, "run", None)
+        if run and not run.is_ready:
+            return run
+        newest = next((pool for pool in self.pools.all() if pool.images_seen is None), None)
+        return newest if newest and not newest.is_ready else None
+
+    @property
+    def draws_by_seed(self) -> bool:
+        """Whether a network draws its images, so that a seed says which."""
+        return self.kind in {self.Kind.TRAINED, self.Kind.ONNX}
+
+    @property
     def can_sample(self) -> bool:
         """Whether new pools can be drawn from it at will."""
         return bool(self.file) and self.kind != self.Kind.ARCHIVE
@@ -186,6 +200,13 @@ class TrainingRun(Job):
 
     def __str__(self) -> str:
         return f"training of {self.generator}"
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it goes on at the pace so far; 0 if none is known."""
+        if not self.images_seen:
+            return 0.0
+        return self.seconds * (self.images_total - self.images_seen) / self.images_seen
 
     @property
     def is_later(self) -> bool:
@@ -346,6 +367,15 @@ class Pool(Job):
             return self.dataset
         assert self.generator is not None  # noqa: S101  # the table's check constraint
         return self.generator.dataset
+
+    @property
+    def size(self) -> str:
+        """How many images it has and, where a network draws them, by which seed."""
+        if not self.count:
+            return "images that are not read yet" if self.is_unfinished else "no images"
+        images = f"{self.count:,} image{'' if self.count == 1 else 's'}"
+        by_seed = self.generator is not None and self.generator.draws_by_seed
+        return f"{images}, seed {self.seed}" if by_seed else images
 
     @property
     def url(self) -> str:

@@ -44,7 +44,10 @@ def new_sweep(request: HttpRequest) -> HttpResponse:
 def cancel_sweep(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Sweep, slug=slug)
     require_change(request, found)
-    for run in found.runs.all():
-        jobs.cancel(run)
-    messages.success(request, "Cancelled. What was trained is kept: each training can be resumed.")
+    if sum(jobs.cancel(run) for run in found.runs.all()):
+        messages.success(
+            request, "Cancelled. What was trained is kept: each training can be resumed."
+        )
+    else:
+        messages.error(request, "All its trainings have ended already.")
     return redirect(found)

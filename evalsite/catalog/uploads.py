@@ -1,6 +1,7 @@
 """What an uploaded file is, told before anything of it is kept: images, a network, published weights."""
 
 import hashlib
+import zipfile
 from itertools import islice
 from pathlib import Path
 
@@ -29,8 +30,12 @@ def kind_of(path: Path, name: str, *, largest_mb: int) -> Generator.Kind:
     if start.startswith(COMPRESSED) or start[TAR_AT:] == TAR:
         return Generator.Kind.ARCHIVE
     try:
-        if start.startswith(ZIP) and _holds_images(path):
-            return Generator.Kind.ARCHIVE
+        if start.startswith(ZIP):
+            lacking = _lacks_images(path)
+            if not lacking:
+                return Generator.Kind.ARCHIVE
+            if name.lower().endswith(".zip"):
+                raise UploadRefused(f"{name} {lacking}")
         check_upload(path, largest_mb=largest_mb)
     except ModelRefusedError as error:
         raise UploadRefused(str(error)) from error
@@ -41,13 +46,17 @@ def kind_of(path: Path, name: str, *, largest_mb: int) -> Generator.Kind:
     return Generator.Kind.ONNX
 
 
-def _holds_images(path: Path) -> bool:
-    """Whether any of a zip's first files is an image; one that holds a network has none."""
+def _lacks_images(path: Path) -> str:
+    """Why a zip is no archive of images, and what to do; empty if it is. One that holds a network has none."""
+    if not zipfile.is_zipfile(path):
+        return "is a zip archive that is cut short or damaged: make it again and upload that"
     try:
         with sources.open_source(path) as source:
-            return any(_is_image(entry) for entry in islice(source, MOST_LOOKED_AT))
+            if any(_is_image(entry) for entry in islice(source, MOST_LOOKED_AT)):
+                return ""
     except sources.SourceError:
-        return False
+        pass
+    return "is a zip archive without images: upload one of PNG, JPEG, WebP, BMP or GIF files"
 
 
 def _is_image(entry: sources.Entry) -> bool:

@@ -101,8 +101,10 @@ def sample(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def cancel_training(request: HttpRequest, slug: str) -> HttpResponse:
     found = own_generator(request, slug)
-    jobs.cancel(get_object_or_404(TrainingRun, generator=found))
-    messages.success(request, "Cancelled. What was trained is kept: Resume goes on from there.")
+    if jobs.cancel(get_object_or_404(TrainingRun, generator=found)):
+        messages.success(request, "Cancelled. What was trained is kept: Resume goes on from there.")
+    else:
+        messages.error(request, "This training has ended already.")
     return redirect(found)
 
 

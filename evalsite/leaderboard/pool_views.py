@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from evalsite.accounts.rights import may_change
-from evalsite.catalog.forms import PoolForm
+from evalsite.catalog.forms import LARGEST_SEED, PoolForm
 from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.catalog.services import Refused, put_to_people
 from evalsite.catalog.training import history, sheets_of, verdicts
@@ -41,7 +41,8 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
     if is_same(request, stamp):
         return nothing_new()
     run = getattr(found, "run", None)
-    pools = list(Pool.jobs.final().filter(generator=found).prefetch_related(*PARTS))
+    own = Pool.jobs.final().filter(generator=found).select_related("generator")
+    pools = list(own.prefetch_related(*PARTS))
     measurements = [each for pool in pools for each in pool.measurements.all()]
     at_work = [*pools, *measurements, *([run] if run else [])]
     context = {
@@ -50,11 +51,16 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
         **(_training(run) if run else {}),
         "pools": [(pool, _headline(pool)) for pool in pools],
         "may_change": may_change(request, found),
-        "pool_form": PoolForm(),
+        "pool_form": PoolForm(initial={"seed": _next_seed(pools)}),
         "as_of": stamp,
         "is_live": _is_live(pools, at_work),
     }
     return render(request, "catalog/generator.html", context)
+
+
+def _next_seed(pools: Iterable[Pool]) -> int:
+    """One that no pool was drawn by yet: the same seed and size would be the same pool."""
+    return min(max((pool.seed + 1 for pool in pools), default=0), LARGEST_SEED)
 
 
 def _training(run: TrainingRun) -> dict[str, Any]:

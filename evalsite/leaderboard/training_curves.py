@@ -38,6 +38,17 @@ class Kind:
     ends: tuple[float, float] | None = None
 
 
+ALONE = {
+    "reconstruction": "How far what is drawn again lies from the image that it should be.",
+    "divergence": "How far the codes of real images lie from the noise that samples are drawn from.",
+    "cycle": "How far an image lies from itself after it was turned into the other kind and back.",
+    "identity": "How much a network changes an image that is of the kind it makes already.",
+    "perceptual": "How far drawn and real images lie apart as the discriminator sees them.",
+    "balance": "How much fakes count for the discriminator, beside real images.",
+    "convergence": "BEGAN’s own measure of how far it has come: lower is better.",
+}
+"""What values with a picture of their own mean."""
+
 SAMPLES = ("spread", "coverage", "evenness", "obedience", "copied")
 CALLS = ("d_real", "d_fake")
 KINDS = (
@@ -93,7 +104,7 @@ def training_curves(history: Sequence[Moment], total: int) -> list[Curves]:
     """A picture for each kind of value that was watched at two moments or more, others one each."""
     names = sorted({name for moment in history for name in moment.values}, key=_order)
     others = [name for name in names if not any(kind.shows(name) for kind in KINDS)]
-    alone = [Kind(_label(name).capitalize(), "", name.__eq__) for name in others]
+    alone = [Kind(_label(name).capitalize(), ALONE.get(name, ""), name.__eq__) for name in others]
     found = (
         _curves(kind, [name for name in names if kind.shows(name)][:SERIES], history, total)
         for kind in (*KINDS, *alone)

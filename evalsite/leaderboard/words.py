@@ -16,6 +16,19 @@ def decimals(places: int) -> Callable[[float], str]:
     return lambda value: f"{value:.{places}f}".replace("-", "−")
 
 
+def time_left(seconds: float) -> str:
+    """A time to come, no more exact than it can be known.
+
+    >>> time_left(8), time_left(100), time_left(7000), time_left(7.6e5)
+    ('a minute', '2 min', '117 min', '9 days')
+    """
+    units = (("days", 86_400), ("h", 3600), ("min", 60))
+    for unit, size in units:
+        if seconds >= 2 * size or (unit == "min" and seconds >= 1.5 * size):
+            return f"{seconds / size:.0f} {unit}"
+    return "a minute"
+
+
 def bound(floor: int, ceiling: int) -> str:
     """What stands before a threshold of which some blocks are censored at either end.
 

@@ -12,6 +12,7 @@ from evalsite import jobs
 from evalsite.catalog import services
 from evalsite.catalog.models import Generator, Pool, SampleSheet, TrainingRun
 from evalsite.jobs import JobState
+from generators.config import load_config
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,56 @@ def test_a_training_is_cancelled_and_resumed_by_its_owner(client, train, enqueue
     assert "This training is not stopped." in words(page)
 
 
+def test_a_running_training_says_that_it_is_being_cancelled(client, train):
+    train()
+    made = Generator.objects.get()
+    jobs.claim(TrainingRun, made.run.pk)
+    client.post(reverse("cancel_training", args=[made.slug]))
+    page = words(client.get(made.get_absolute_url()))
+    assert "is being cancelled" in page
+    assert "Cancel the training" not in page
+
+
+def test_a_training_that_has_ended_is_not_said_to_be_cancelled(client, train):
+    train()
+    made = Generator.objects.get()
+    jobs.claim(TrainingRun, made.run.pk).ready()
+    page = words(client.post(reverse("cancel_training", args=[made.slug]), follow=True))
+    assert "This training has ended already." in page
+    assert "Cancelled." not in page
+
+
+def test_a_training_says_how_long_it_will_go_on(client, others):
+    TrainingRun.jobs.update(images_seen=25, images_total=100, seconds=200.0)
+    assert "about 10 min to go" in words(client.get(others.get_absolute_url()))
+
+
+def test_a_translation_speaks_of_images_and_not_of_noise(client, data):
+    config = load_config("edges-to-fashion").as_dict()
+    made = services.start_training(
+        owner=None, name="Edges", dataset=data, config=config, images_total=100
+    )
+    for seen in (10, 20):
+        services.record_progress(
+            made.run,
+            images_seen=seen,
+            seconds=1,
+            values={"reconstruction": 0.5},
+            sheet_png=factories.png(factories.pixels(1)[0]),
+        )
+    page = words(client.get(made.get_absolute_url()))
+    assert "The same images, drawn after" in page
+    assert "oise" not in page
+    assert "How far what is drawn again lies from the image that it should be." in page
+
+
+def test_another_pool_is_offered_with_a_seed_of_its_own(client, train):
+    train()
+    made = Generator.objects.get()
+    form = client.get(made.get_absolute_url()).context["pool_form"]
+    assert form["seed"].value() == made.pools.get().seed + 1
+
+
 @pytest.mark.parametrize("action", ["cancel_training", "resume_training", "sample"])
 def test_other_researchers_cannot_change_a_generator(client, logged_in, others, action):
     response = client.post(reverse(action, args=[others.slug]), {"count": 9, "seed": 0})
@@ -195,6 +246,22 @@ def test_a_zip_of_images_is_taken(upload, enqueued):
     assert enqueued == [("sample", made.pools.get().pk)]
 
 
+def test_uploaded_images_are_not_said_to_have_a_seed(client, upload):
+    upload(factories.image_zip(), "images.zip")
+    made = Generator.objects.get()
+    assert "Images that are not read yet" in words(client.get(made.get_absolute_url()))
+    Pool.jobs.update(count=1234)
+    page = words(client.get(made.get_absolute_url()))
+    assert "1,234 images" in page
+    assert "seed" not in page
+
+
+def test_an_upload_that_failed_says_so_among_all_generators(client, upload):
+    upload(factories.image_zip(), "images.zip")
+    jobs.claim(Pool, Generator.objects.get().pools.get().pk).fail("bad.png: is not a PNG image")
+    assert "bad.png: is not a PNG image" in words(client.get(reverse("generators")))
+
+
 def test_a_compressed_tar_is_taken(upload):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
@@ -237,7 +304,17 @@ REFUSED = {
     "keras": (b"\x89HDF\r\n\x1a\n" + bytes(9), "G.h5", "an HDF5 file, as Keras saves weights"),
     "text": (b"hello there", "notes.txt", "notes.txt is neither an archive of images"),
     "empty": (b"", "G.onnx", "The submitted file is empty."),
-    "documents": (zipped("letter.docx"), "letters.zip", "a zip archive"),
+    "documents": (
+        zipped("letter.docx"),
+        "letters.zip",
+        "letters.zip is a zip archive without images",
+    ),
+    "no files": (zipped(), "none.zip", "none.zip is a zip archive without images"),
+    "cut short": (
+        factories.image_zip()[:200],
+        "cut.zip",
+        "cut.zip is a zip archive that is cut short",
+    ),
 }
 
 

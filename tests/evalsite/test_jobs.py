@@ -153,7 +153,7 @@ def test_a_cancelled_row_of_a_dead_worker_is_not_worked_again(row, enqueued):
 
 def test_what_has_ended_cannot_be_cancelled(row):
     claim(Pool, row.pk).ready()
-    cancel(row)
+    assert not cancel(row)
     row.refresh_from_db()
     assert row.state == JobState.READY
 
@@ -341,3 +341,11 @@ def test_a_broker_that_is_away_loses_nothing(
     row.refresh_from_db()
     assert row.state == JobState.QUEUED
     assert "the broker is away" in caplog.text
+
+
+def test_what_is_cancelled_while_a_segment_ends_is_not_queued_for_the_next(row, enqueued):
+    lease = claim(Pool, row.pk)
+    cancel(row)
+    lease.requeue()
+    row.refresh_from_db()
+    assert (row.state, enqueued) == (JobState.CANCELLED, [])

@@ -1,4 +1,4 @@
-"""Looking a score up by a name that the template holds in a variable, and saying when it is a bound."""
+"""Scores looked up by a name that a template holds in a variable, and figures said in words."""
 
 from django import template
 
@@ -11,6 +11,11 @@ register = template.Library()
 @register.filter
 def named(scores: dict[str, Score], name: str) -> Score | None:
     return scores.get(name)
+
+
+@register.filter
+def time_left(seconds: float) -> str:
+    return words.time_left(seconds)
 
 
 @register.filter

@@ -43,6 +43,7 @@ ALL = 0.95  # of the images of a kind: a discriminator that says so of both tell
 GROWTH = 5.0  # times its first size: a loss that has no bottom; that of a bounded one comes back
 SWING, TURNS = 0.5, 6  # turns of a curve that each span as much of its size (its 90 % quantile)
 SMOOTHED = 3  # reports
+NOISE = 3.0  # times the deviation from one report to the next: what chance alone swings by
 ALIKE = 0.1  # of the spread of real images
 NARROW = 1.1  # of the spread: noise is further apart
 UNEVEN = 0.6  # of the samples: those that fit among the classes of real images
@@ -181,20 +182,24 @@ def mode_collapse(history: Sequence[Moment], config: Config) -> Verdict | None:
 
 
 def oscillation(history: Sequence[Moment], config: Config) -> Verdict | None:
-    """The discriminator's loss goes up and down by half its size, and still does."""
+    """The discriminator's loss goes up and down by half its size, and still does.
+
+    In a short run a report is the mean of a few steps, and swings by chance: that is no oscillation.
+    """
     judged = _judged(history, config, "d_loss")
     if len(judged) < 2 * LASTING_REPORTS:
         return None
-    curve = np.convolve(_curve(judged, "d_loss"), np.full(SMOOTHED, 1 / SMOOTHED), "valid")
-    size = float(np.quantile(np.abs(curve), 0.9))
-    found = turns(curve, SWING * size) if size else []
+    reported = _curve(judged, "d_loss")
+    curve = np.convolve(reported, np.full(SMOOTHED, 1 / SMOOTHED), "valid")
+    swing = max(SWING * float(np.quantile(np.abs(curve), 0.9)), NOISE * _noise(reported))
+    found = turns(curve, swing) if swing else []
     if len(found) < TURNS or found[-1] < 0.75 * len(curve):
         return None
     low, high = np.quantile(curve, (0.1, 0.9))
     return Verdict(
         "oscillation",
         "The two networks chase each other",
-        f"The discriminator's loss swung {len(found)} times by at least {SWING * size:.2g}, "
+        f"The discriminator's loss swung {len(found)} times by at least {swing:.2g}, "
         f"between {low:.3g} and {high:.3g}.",
         judged[found[0]].images_seen,
         severity="warning",
@@ -313,6 +318,11 @@ def _change(first: Moment, last: Moment, name: str, word: str) -> str:
 
 def _curve(moments: Sequence[Moment], name: str) -> NDArray[np.float64]:
     return np.array([moment.values[name] for moment in moments])
+
+
+def _noise(curve: NDArray[np.float64]) -> float:
+    """The deviation of a slow curve's noise, from the median of its steps, of normal noise √2 · 0.6745."""
+    return float(np.median(np.abs(np.diff(curve)))) / 0.954
 
 
 def _mean(moments: Sequence[Moment], name: str) -> float:

@@ -241,8 +241,9 @@ def test_an_oscillation_that_has_calmed_is_over(config):
 
 def test_noise_is_no_oscillation(config):
     random = np.random.default_rng(0)
-    for level in (1.3, 0.3):
-        history = curve(config, d_loss=lambda share, level=level: level * random.uniform(0.7, 1.3))
+    for level, width in ((1.3, 0.3), (0.3, 0.3), (1.3, 1.0), (0.3, 1.0)):
+        ends = level * (1 - width), level * (1 + width)
+        history = curve(config, d_loss=lambda share, ends=ends: random.uniform(*ends))
         assert names(history, config) == []
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -182,8 +182,19 @@ class Config:
 
     def hash(self) -> str:
         """Hex SHA-256 of all that can change the result: everything but title and description."""
-        values = {k: v for k, v in self.as_dict().items() if k not in ("title", "description")}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._working, sort_keys=True).encode()).hexdigest()
+
+    def changes(self, other: "Config") -> list[str]:
+        """What must be changed in this config to work as another does, as `key=value`.
+
+        >>> load_config("demo-15").changes(load_config("demo-15", **{"adam.beta1": 0}))
+        ['adam.beta1=0.0']
+        """
+        return list(_changes(self._working, other._working))
+
+    @property
+    def _working(self) -> dict[str, Any]:
+        return {k: v for k, v in self.as_dict().items() if k not in ("title", "description")}
 
 
 def available_configs() -> tuple[str, ...]:
@@ -234,6 +245,14 @@ def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no valid TOML: {error}") from error
+
+
+def _changes(values: dict[str, Any], others: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _changes(value, others[key], f"{prefix}{key}.")
+        elif value != others[key]:
+            yield f"{prefix}{key}={others[key]}"
 
 
 def _override(values: dict[str, Any], key: str, value: Any) -> None:

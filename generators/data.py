@@ -24,9 +24,14 @@ def data_hash(images: Images, labels: NDArray[Any] | None) -> str:
 
 def check_data(images: Images, labels: NDArray[Any] | None, class_count: int) -> None:
     """Raises TrainingDataError unless images are uint8 (N, H, H, C), with fitting labels if any."""
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] != images.shape[2]:
+    if images.dtype != np.uint8 or images.ndim != 4:
         raise TrainingDataError(
             f"images must be uint8 (N, H, H, C), got {images.dtype} {images.shape}"
+        )
+    height, width = images.shape[1:3]
+    if height != width:
+        raise TrainingDataError(
+            f"images must be square, got {width} × {height} px: choose a resolution to resize them to"
         )
     if len(images) == 0:
         raise TrainingDataError("training needs at least 1 image, got 0")

@@ -264,8 +264,10 @@ class Trainer:
         """
         tensors, about = checkpoint.read(path, RUN_KIND)
         saved, shape = described(about, path)
-        if config is not None and config.hash() != saved.hash():
-            raise CheckpointError(f"{path} is a run of another config: {saved.title!r}, changed")
+        if config is not None and (changes := config.changes(saved)):
+            raise CheckpointError(
+                f"{path} is a run of another config, {saved.title!r} with {', '.join(changes)}"
+            )
         class_count = shape.class_count or count_classes(labels)
         trainer = cls(saved, images, labels, class_count, device=device, share=share)
         if trainer.data_hash != about["data_hash"]:

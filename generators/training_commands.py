@@ -15,6 +15,7 @@ from generators.animation import MOMENTS, animate, read_sheets, strip
 from generators.config import Config, available_configs, load_config, parse_override
 from generators.distributed import processes
 from generators.health import Verdict
+from generators.networks.shape import LARGEST_PX, SMALLEST_PX
 from generators.run_folder import RunFolder
 from generators.training import Progress, Trainer
 from pools.sources import load
@@ -82,6 +83,7 @@ def _config(options: argparse.Namespace) -> Config:
 
 def _train(options: argparse.Namespace) -> None:
     config = _config(options)
+    _check_resolution(options.resolution)
     data = load(options.data, resolution_px=options.resolution)
     folder = RunFolder(options.out)
     with processes() as share:
@@ -90,6 +92,14 @@ def _train(options: argparse.Namespace) -> None:
             _train_and_tell(folder, trainer)
         else:
             trainer.advance()
+
+
+def _check_resolution(resolution_px: int | None) -> None:
+    """Before images are read and resized for nothing."""
+    if resolution_px is not None and not SMALLEST_PX <= resolution_px <= LARGEST_PX:
+        raise ValueError(
+            f"--resolution must be from {SMALLEST_PX} to {LARGEST_PX} px, got {resolution_px}"
+        )
 
 
 def _train_and_tell(folder: RunFolder, trainer: Trainer) -> None:

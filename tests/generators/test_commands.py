@@ -65,6 +65,18 @@ def test_a_run_is_not_overwritten_by_mistake(source, tmp_path, capsys):
     assert "holds a run: go on with --resume" in capsys.readouterr().err
 
 
+def test_a_run_of_another_config_says_which_values_it_has(source, tmp_path, capsys):
+    assert train(source, tmp_path / "run") == 0
+    assert train(source, tmp_path / "run", "--resume", "--set=adam.beta1=0", "--seed=3") == 2
+    assert "'Demo GAN, 15 seconds' with adam.beta1=0.5, seed=0" in capsys.readouterr().err
+
+
+def test_images_that_are_not_square_are_to_be_resized(tmp_path, capsys):
+    np.savez(tmp_path / "wide.npz", images=np.zeros((3, 12, 16, 1), np.uint8))
+    assert train(str(tmp_path / "wide.npz"), tmp_path / "run") == 2
+    assert "images must be square, got 16 × 12 px: choose a res" in capsys.readouterr().err
+
+
 def test_a_finished_run_resumes_to_nothing_more(source, tmp_path):
     train(source, tmp_path / "run")
     before = log(tmp_path / "run")
@@ -186,6 +198,10 @@ def test_an_output_of_unknown_kind_is_refused(generator, tmp_path, capsys):
         (["train", "demo-15", "--data", "/nope", "--out", "o"], "/nope"),
         (["train", "demo-15", "--data", "mnist", "--out", "o", "--set", "loss=x"], "loss must be"),
         (["train", "demo-15", "--data", "mnist", "--out", "o", "--seed", "-1"], "seed must be"),
+        (
+            ["train", "vae", "--data", "mnist", "--out", "o", "--resolution", "0"],
+            "from 8 to 128 px",
+        ),
         (["sample", "/nope", "--count", "3", "--out", "o"], "cannot read /nope"),
         (["sample", "/nope.onnx", "--count", "3", "--out", "o"], "cannot read /nope.onnx"),
         (["sample", "/nope", "--count", "0", "--out", "o"], "--count must be at least 1, got 0"),

@@ -104,6 +104,21 @@ def diagnose(history: Sequence[Moment], config: Config) -> list[Verdict]:
     return [verdict for rule in RULES if (verdict := rule(history, config))]
 
 
+def is_judged(history: Sequence[Moment], config: Config) -> bool:
+    """Whether a run is long enough for verdicts on its losses and, where they are looked at, samples.
+
+    >>> from generators.config import load_config
+    >>> is_judged([Moment(12_000, {"d_loss": 1.4, "copied": 0.0})], load_config("demo-15"))
+    False
+    """
+    losses = _since(history, LOSSES_FROM * config.images, ())
+    samples = _since(history, SAMPLES_FROM * config.images, ("copied",))
+    looked_at = config.translation.task == "none"
+    return len(losses) >= LASTING_REPORTS and (
+        not looked_at or len(samples) >= LASTING_EXAMINATIONS
+    )
+
+
 def not_a_number(history: Sequence[Moment], config: Config) -> Verdict | None:
     """A watched value became infinite or no number, which ended the run."""
     if not history or not history[-1].error:

@@ -7,7 +7,7 @@ from typing import Any
 
 from generators.config import Config
 from generators.feed import Share
-from generators.health import Moment, Verdict, diagnose
+from generators.health import Moment, Verdict, diagnose, is_judged
 from generators.tensorboard_log import TensorBoardLog
 from generators.training import Progress, Trainer, TrainingDiverged
 from pools.sources import ImageSet
@@ -102,10 +102,20 @@ class RunFolder:
         Raises RunFolderError if nothing was written here.
         """
         try:
-            found = json.loads(self.health_path.read_text(encoding="utf-8"))
-            return [Verdict(**verdict) for verdict in found["verdicts"]]
+            return [Verdict(**verdict) for verdict in self._health()["verdicts"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(f"{self.folder} holds no training: {error}") from error
+
+    def is_judged(self) -> bool:
+        """Whether no verdict means that the run is healthy, and not that it was too short for any.
+
+        Raises OSError or ValueError if nothing was written here.
+        """
+        return bool(self._health().get("judged", True))
+
+    def _health(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.health_path.read_text(encoding="utf-8"))
+        return found
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_generator(self.generator_path)
@@ -129,6 +139,7 @@ class RunFolder:
         found = diagnose(self._history, trainer.config)
         about = {
             "images_seen": trainer.images_seen,
+            "judged": is_judged(self._history, trainer.config),
             "verdicts": [verdict.as_dict() for verdict in found],
         }
         unfinished = self.health_path.with_name(".health.json")

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +105,8 @@ def _check_resolution(resolution_px: int | None) -> None:
 def _train_and_tell(folder: RunFolder, trainer: Trainer) -> None:
     with _training_bar(trainer) as show:
         verdicts = folder.train(trainer, on_progress=show, on_verdict=_announce)
-    print(_named(verdicts), file=sys.stderr)
+    names = ", ".join(verdict.name for verdict in verdicts)
+    print(names or _without_verdict(folder), file=sys.stderr)
     print(folder.generator_path)
 
 
@@ -118,16 +119,17 @@ def _in_words(verdict: Verdict) -> str:
     return f"{verdict.name} since {verdict.since_images:,} images: {verdict.evidence}"
 
 
-def _named(verdicts: Sequence[Verdict]) -> str:
-    return ", ".join(verdict.name for verdict in verdicts) or "healthy"
+def _without_verdict(folder: RunFolder) -> str:
+    return "healthy" if folder.is_judged() else "too few reports and samples to be judged by"
 
 
 def _health(options: argparse.Namespace) -> None:
-    verdicts = RunFolder(options.folder).verdicts()
+    folder = RunFolder(options.folder)
+    verdicts = folder.verdicts()
     if options.json:
         print(json.dumps([verdict.as_dict() for verdict in verdicts], indent=2))
     else:
-        print("\n".join(map(_in_words, verdicts)) or "healthy")
+        print("\n".join(map(_in_words, verdicts)) or _without_verdict(folder))
 
 
 def _animate(options: argparse.Namespace) -> None:

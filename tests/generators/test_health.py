@@ -9,7 +9,7 @@ import torch
 from generators.config import load_config
 from generators.examination import SAMPLES, Reference, coarse, judge
 from generators.feed import RealImages
-from generators.health import Moment, Verdict, diagnose, turns
+from generators.health import Moment, Verdict, diagnose, is_judged, turns
 from generators.training import Trainer, TrainingDiverged
 from pools.sources import load
 
@@ -63,6 +63,12 @@ def test_a_healthy_run_has_no_verdict_at_any_report(healthy):
     assert len(history) == 100
     for last in range(len(history) + 1):
         assert diagnose(history[:last], config) == [], last
+
+
+def test_a_run_is_judged_once_verdicts_on_losses_and_samples_can_have_lasted(healthy):
+    history, config = healthy
+    early = [moment for moment in history if moment.images_seen < 0.5 * config.images]
+    assert (is_judged(early, config), is_judged(history, config)) == (False, True)
 
 
 def test_a_healthy_run_ends_with_samples_like_real_images(healthy):

@@ -93,11 +93,22 @@ def _two_steps_at_a_time(trainer):
     return lambda self, seconds, on_progress: advance(self, images=8, on_progress=on_progress)
 
 
-def test_a_healthy_run_is_called_so(source, tmp_path, capsys):
+def test_a_run_too_short_for_a_verdict_is_not_called_healthy(source, tmp_path, capsys):
+    out = tmp_path / "run"
+    train(source, out)
+    words = "too few reports and samples to be judged by"
+    assert capsys.readouterr().err.splitlines()[-1] == words
+    assert main(["health", str(out)]) == 0
+    assert capsys.readouterr().out == f"{words}\n"
+
+
+def test_a_healthy_run_is_called_so(source, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run_folder, "is_judged", lambda history, config: True)
     out = tmp_path / "run"
     train(source, out)
     assert capsys.readouterr().err.splitlines()[-1] == "healthy"
-    assert json.loads((out / "health.json").read_text()) == {"images_seen": 24, "verdicts": []}
+    about = {"images_seen": 24, "judged": True, "verdicts": []}
+    assert json.loads((out / "health.json").read_text()) == about
     assert main(["health", str(out)]) == 0
     assert main(["health", str(out), "--json"]) == 0
     assert capsys.readouterr().out == "healthy\n[]\n"

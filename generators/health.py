@@ -38,7 +38,9 @@ GUESSING = {
 # The losses under which a positive logit calls an image real.
 SIGNED = ("minimax", "non-saturating", "hinge")
 
-WON = 0.05  # of guessing: what is left to a discriminator that has won
+WON = (
+    0.05  # of what guessing costs beyond no mistakes: what is left to a discriminator that has won
+)
 ALL = 0.95  # of the images of a kind: a discriminator that says so of both tells nothing
 GROWTH = 5.0  # times its first size: a loss that has no bottom; that of a bounded one comes back
 SWING, TURNS = 0.5, 6  # turns of a curve that each span as much of its size (its 90 % quantile)
@@ -132,14 +134,16 @@ def vanishing_gradient(history: Sequence[Moment], config: Config) -> Verdict | N
     guessing = GUESSING.get(config.loss)
     if guessing is None:
         return None
-    won = _lasting(_judged(history, config, "d_loss"), lambda d: d["d_loss"] < WON * guessing)
+    least = _least(config)
+    below = least + WON * (guessing - least)
+    won = _lasting(_judged(history, config, "d_loss"), lambda d: d["d_loss"] < below)
     if not won:
         return None
     return Verdict(
         "vanishing-gradient",
         "The discriminator has won: the generator has nothing to learn from",
         f"The discriminator's loss is {_mean(won, 'd_loss'):.2g} where guessing costs "
-        f"{guessing:.3g}{_calls(won)}{_change(history[0], won[-1], 'g_loss', 'loss')}"
+        f"{guessing:.3g}{_smoothed(config)}{_calls(won)}{_change(history[0], won[-1], 'g_loss', 'loss')}"
         f"{_change(history[0], won[-1], 'g_gradient', 'gradient')}.",
         won[0].images_seen,
     )
@@ -298,6 +302,19 @@ def _lasting_samples(
 ) -> list[Moment]:
     examined = _since(history, SAMPLES_FROM * config.images, (name,))
     return _lasting(examined, holds, LASTING_EXAMINATIONS)
+
+
+def _least(config: Config) -> float:
+    """What a discriminator that makes no mistake still loses: with smoothed labels, their entropy."""
+    smoothing = config.tricks.label_smoothing
+    if not smoothing or config.loss == "least-squares":
+        return 0.0
+    return -(1 - smoothing) * log(1 - smoothing) - smoothing * log(smoothing)
+
+
+def _smoothed(config: Config) -> str:
+    least = _least(config)
+    return f" and smoothed labels never less than {least:.3g}" if least else ""
 
 
 def _leans(lean: float, values: Mapping[str, float]) -> bool:

@@ -89,6 +89,16 @@ def test_the_lectures_network_stops_learning_as_its_discriminator_wins():
     assert "the generator's loss went from 0.69 to" in found.evidence
 
 
+def test_a_discriminator_can_win_with_smoothed_labels_too():
+    smoothed = load_config("non-saturating", **{"tricks.label_smoothing": 0.1})
+    won, ahead = (curve(smoothed, d_loss=level) for level in (0.346, 0.5))  # the least is 0.325
+    found = verdict("vanishing-gradient", won, smoothed)
+    assert (
+        "0.35 where guessing costs 1.39 and smoothed labels never less than 0.325" in found.evidence
+    )
+    assert names(ahead, smoothed) == []
+
+
 def test_a_wasserstein_discriminator_without_a_bound_falls_and_falls():
     history, config = run("demo-15", images=3_200, batch=16, **UNCLIPPED, **rates(1e-5, 2e-3))
     found = verdict("unbounded-discriminator", history, config)

@@ -178,17 +178,21 @@ def code_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """Both players' losses; `sees_real` says that the generator's needs D on real images too."""
+    """Both players' losses; `sees_real` says that the generator's needs D on real images too.
+
+    Above `middle` D calls an image real: half way between what real and fake images are to get.
+    """
 
     discriminator: Callable[[Tensor, Tensor, float], Parts]
     generator: Callable[[Tensor | None, Tensor], Tensor]
     sees_real: bool = False
+    middle: float = 0.0
 
 
 LOSSES = {
     "minimax": AdversarialLoss(cross_entropy, minimax_generator),
     "non-saturating": AdversarialLoss(cross_entropy, non_saturating_generator),
-    "least-squares": AdversarialLoss(least_squares, least_squares_generator),
+    "least-squares": AdversarialLoss(least_squares, least_squares_generator, middle=0.5),
     "wasserstein": AdversarialLoss(wasserstein, wasserstein_generator),
     "hinge": AdversarialLoss(hinge, wasserstein_generator),
     "relativistic": AdversarialLoss(relativistic, relativistic_generator, sees_real=True),

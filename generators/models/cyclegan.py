@@ -103,14 +103,14 @@ class CycleGan(Model):
         self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor], optimisers: Optimisers
     ) -> dict[str, Tensor]:
         on_real, on_fake = self._judge(*real), self._judge(*fake)
-        smoothing = self.config.tricks.label_smoothing
-        parts = LOSSES[self.config.loss].discriminator(on_real, on_fake, smoothing)
+        smoothing, game = self.config.tricks.label_smoothing, LOSSES[self.config.loss]
+        parts = game.discriminator(on_real, on_fake, smoothing)
         loss = parts[0] + parts[1]
         return {
             "d_gradient": optimisers.descend("discriminator", loss),
             "d_loss": loss.detach(),
-            "d_real": (on_real > 0).float().mean(),
-            "d_fake": (on_fake > 0).float().mean(),
+            "d_real": (on_real > game.middle).float().mean(),
+            "d_fake": (on_fake > game.middle).float().mean(),
         }
 
     def _train_generators(

@@ -141,9 +141,9 @@ class Gan(Model):
 
     def called_real(self, on_real: Tensor, on_fake: Tensor) -> dict[str, Tensor]:
         """The shares of either kind that it calls real, or more real than the other's average."""
-        relative = LOSSES[self.config.loss].sees_real
-        real = on_real > (on_fake.mean() if relative else 0)
-        fake = on_fake > (on_real.mean() if relative else 0)
+        loss = LOSSES[self.config.loss]
+        real = on_real > (on_fake.mean() if loss.sees_real else loss.middle)
+        fake = on_fake > (on_real.mean() if loss.sees_real else loss.middle)
         return {"d_real": real.float().mean(), "d_fake": fake.float().mean()}
 
     def _ungated(self, parts: Parts) -> Tensor | None:

@@ -124,6 +124,12 @@ def test_a_relativistic_discriminator_calls_real_what_is_more_real_than_the_othe
     assert {name: share.item() for name, share in plain.items()} == {"d_real": 0.75, "d_fake": 1}
 
 
+def test_under_least_squares_an_image_is_called_real_above_a_half(run):
+    model = run(loss="least-squares", **FREE).model
+    called = model.called_real(torch.tensor([0.9, 0.4]), torch.tensor([0.1, 0.2, 0.3, 0.7]))
+    assert {name: share.item() for name, share in called.items()} == {"d_real": 0.5, "d_fake": 0.25}
+
+
 class TestPictures:
     def test_detached_they_are_cut_from_their_networks(self):
         leaf = torch.ones(2, 3, requires_grad=True)

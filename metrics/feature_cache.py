@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,18 +91,11 @@ class Entry:
         """Keep the features of some images, unless those of all are there."""
         if self.whole() is not None:
             return
-        self._parts.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Rows] = {"features": part.rows.features, "digests": part.digests}
         if part.rows.probabilities is not None:
             arrays["probabilities"] = part.rows.probabilities
-        with tempfile.NamedTemporaryFile(dir=self._parts, suffix=".part", delete=False) as file:
-            try:
-                np.savez(file, allow_pickle=False, **arrays)
-                file.close()
-                Path(file.name).replace(self._parts / f"{part.start}-{part.stop}.npz")
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        with _told(self.folder):
+            self._write(part.start, part.stop, arrays)
 
     def assemble(self, n: int) -> Whole | None:
         """Return the features of n images from their parts; None if one is absent or damaged.
@@ -112,13 +105,14 @@ class Entry:
         pieces = [(first, last, path) for first, last, path in self._pieces(0, n) if path]
         if sum(last - first for first, last, _ in pieces) != n:
             return None
-        building = Path(tempfile.mkdtemp(dir=self.folder, prefix="building-"))
-        try:
-            if not _build(building, pieces, n):
-                return None
-            self._publish(building)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        with _told(self.folder):
+            building = Path(tempfile.mkdtemp(dir=self.folder, prefix="building-"))
+            try:
+                if not _build(building, pieces, n):
+                    return None
+                self._publish(building)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(self._parts, ignore_errors=True)
         return self.whole()
 
@@ -129,6 +123,17 @@ class Entry:
     @property
     def _whole(self) -> Path:
         return self.folder / "whole"
+
+    def _write(self, start: int, stop: int, arrays: Mapping[str, Rows]) -> None:
+        self._parts.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._parts, suffix=".part", delete=False) as file:
+            try:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.close()
+                Path(file.name).replace(self._parts / f"{start}-{stop}.npz")
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
 
     def _publish(self, building: Path) -> None:
         """The first to finish is kept; one that cannot be read gives way."""
@@ -156,6 +161,15 @@ class Entry:
         for path in self._parts.glob("*-*.npz"):
             first, _, last = path.stem.partition("-")
             yield int(first), int(last), path
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Name the folder: a full disk does not say which."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"features cannot be kept in {folder}: {error.strerror or error}") from error
 
 
 def _whole(folder: Path) -> Whole:

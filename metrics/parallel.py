@@ -44,7 +44,7 @@ def run(
     """Do all tasks: in this process if there is one worker, else in that many, of one thread each.
 
     `report` is called with (position of a task, how much of it is done). The first error of a task
-    ends the rest and is raised here as the same MetricError; WorkerDied if a process ends by
+    ends the rest and is raised here as the same MetricError or OSError; WorkerDied if a process ends by
     itself. However this function ends, no process is left.
     """
     if workers < 1:
@@ -188,6 +188,8 @@ def _answer(job: Job[Task], task: Task, connection: Connection) -> tuple[str, An
         return "failed", type(error)(str(error))
     except (PoolError, SourceError) as error:
         return "failed", MetricError(str(error))
+    except OSError as error:
+        return "failed", OSError(str(error))
     except Exception:
         return "failed", RuntimeError(traceback.format_exc())
     return "ended", None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from metrics.errors import MetricError
 from metrics.features import PoolFeatures
@@ -17,8 +18,11 @@ from metrics.gaussian import Gaussian
 from metrics.moments import moments
 from metrics.rows import Floats
 
+MOMENTS = frozenset({"mu.npy", "sigma.npy"})
+
 SYMMETRY = 1e-4
-"""The share of the largest entry by which float32 or hand-made covariances are lopsided."""
+"""The share of the largest entry, or eigenvalue, by which float32 or hand-made covariances are
+lopsided, or negative."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +41,28 @@ class Statistics:
 
 
 def is_statistics(path: str | Path) -> bool:
-    """Whether a file is an .npz that holds `mu` and `sigma`."""
-    if not zipfile.is_zipfile(path):
+    """Whether a file is an .npz that holds `mu` and `sigma`, or one of them and nothing else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except Exception:  # it is none, and who reads images says what it is
         return False
-    with zipfile.ZipFile(path) as archive:
-        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+    return names >= MOMENTS or set() < names < MOMENTS
 
 
 def load_statistics(path: str | Path) -> Statistics:
     """Read `mu` (d,) and `sigma` (d, d), and `n` and `extractor` where `save_statistics` wrote them.
 
     Nothing pickled is read. Raises MetricError naming the file for arrays of other shapes, that are
-    not finite, or for a sigma that is no covariance.
+    not finite, for a sigma that is no covariance, or an `n` that is no whole number of 2 or more.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             mean, covariance = file["mu"], file["sigma"]
-            n = int(file["n"]) if "n" in file else None
+            n = _whole(file["n"]) if "n" in file else None
             extractor = str(file["extractor"]) if "extractor" in file else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        _require_arrays(mean, covariance)
+    except Exception as error:  # whatever damaged bytes bring about, the file is refused
         raise MetricError(f"cannot read statistics from {path}: {error}") from error
     _require_moments(path, mean, covariance)
     covariance = covariance.astype(np.float64)
@@ -76,6 +83,19 @@ def save_statistics(path: str | Path, of: PoolFeatures) -> None:
         )
 
 
+def _whole(given: NDArray[Any]) -> int:
+    n = int(given)
+    if n != given or n < 2:
+        raise ValueError(f"n needs to be a whole number of at least 2, got {given}")
+    return n
+
+
+def _require_arrays(*given: object) -> None:
+    """NumPy takes a member without its header for the bytes of something else."""
+    if not all(isinstance(each, np.ndarray) for each in given):
+        raise ValueError("mu and sigma need to be NumPy's arrays")
+
+
 def _require_moments(path: str | Path, mean: NDArray[Any], covariance: NDArray[Any]) -> None:
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)) or not len(mean):
         raise MetricError(
@@ -86,6 +106,18 @@ def _require_moments(path: str | Path, mean: NDArray[Any], covariance: NDArray[A
         raise MetricError(f"{path} needs floats, got {mean.dtype} and {covariance.dtype}")
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise MetricError(f"{path} needs finite numbers, got NaN or infinity")
-    lopsided = np.abs(covariance - covariance.T).max()
-    if lopsided > SYMMETRY * np.abs(covariance).max() or (np.diagonal(covariance) < 0).any():
+    if _is_lopsided(covariance) or _is_negative(covariance):
         raise MetricError(f"{path} needs a covariance as sigma, got a matrix that is none")
+
+
+def _is_lopsided(matrix: NDArray[Any]) -> bool:
+    return bool(np.abs(matrix - matrix.T).max() > SYMMETRY * np.abs(matrix).max())
+
+
+def _is_negative(matrix: NDArray[Any]) -> bool:
+    """Whether an eigenvalue is negative by more than rounding: for a few, a distance would exist."""
+    _, failed_at = lapack.dpotrf(matrix, lower=1)
+    if not failed_at:
+        return False
+    values = np.linalg.eigvalsh(matrix.astype(np.float64))
+    return bool(values[0] < -SYMMETRY * np.abs(values).max())

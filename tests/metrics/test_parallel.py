@@ -76,6 +76,7 @@ def test_more_workers_are_others_of_one_thread_each(tmp_path, monkeypatch):
     [
         (NotFinite("NaN in image 7"), NotFinite),
         (ZeroDivisionError("NaN in image 7"), RuntimeError),
+        (OSError(28, "No space left for NaN in image 7"), OSError),
     ],
 )
 def test_an_error_of_a_task_is_raised_here(error, kind, tmp_path):

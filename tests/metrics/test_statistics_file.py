@@ -1,3 +1,6 @@
+import zipfile
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -51,6 +54,10 @@ LOPSIDED = np.array([[1.0, 2.0], [0.0, 1.0]])
         ({"mu": np.zeros(2), "sigma": np.eye(2), "n": np.array("many")}, "cannot read"),
         ({"mu": np.zeros(2), "sigma": np.array([{}])}, "cannot read"),
         ({"mu": np.zeros(2)}, "cannot read"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1.0, 2.0], [2.0, 1.0]])}, "a covariance as sigma"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2), "n": np.array(0)}, "at least 2, got 0"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2), "n": np.array(9.5)}, r"at least 2, got 9\.5"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2), "n": np.array(np.inf)}, "cannot read"),
     ],
 )
 def test_what_is_no_mean_and_covariance_is_refused_by_name(path, arrays, words):
@@ -64,6 +71,45 @@ def test_a_file_cut_short_is_refused(path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(MetricError, match="cannot read statistics from"):
         load_statistics(path)
+
+
+def test_a_file_with_one_of_the_two_is_told_what_is_missing(path):
+    np.savez(path, mu=np.zeros(3))
+    assert is_statistics(path)
+    with pytest.raises(MetricError, match="sigma is not a file in the archive"):
+        load_statistics(path)
+
+
+def test_an_archive_with_a_damaged_list_is_no_statistics(path):
+    np.savez(path, mu=np.zeros(3), sigma=np.eye(3))
+    path.write_bytes(path.read_bytes().replace(b"PK\x01\x02", b"PK\x00\x02"))
+    assert not is_statistics(path)
+
+
+@pytest.mark.parametrize("at", range(0, 1000, 50))
+def test_a_damaged_file_is_refused_or_read(path, at):
+    np.savez_compressed(
+        path, mu=np.zeros(50), sigma=np.cov(np.random.default_rng(0).normal(size=(50, 99)))
+    )
+    damaged = bytearray(path.read_bytes())
+    damaged[at : at + 2] = b"\xaa\x55"
+    path.write_bytes(damaged)
+    with suppress(MetricError):
+        load_statistics(path)
+
+
+def test_members_that_are_no_arrays_are_refused(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mu.npy", b"junk")
+        archive.writestr("sigma.npy", b"")
+    with pytest.raises(MetricError, match="NumPy's arrays"):
+        load_statistics(path)
+
+
+def test_a_covariance_of_fewer_images_than_features_is_one(path):
+    rows = np.random.default_rng(0).normal(size=(5, 40)).astype(np.float32)
+    np.savez(path, mu=rows.mean(axis=0), sigma=np.cov(rows, rowvar=False).astype(np.float32))
+    assert load_statistics(path).covariance.shape == (40, 40)
 
 
 def test_covariances_rounded_to_float32_are_made_symmetric(path):

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from metrics.errors import ImageMismatch, TooFewImages
 from metrics.extractors.base import Images, require_images
 from metrics.rows import Floats
-from metrics.thumbnails import averages, grey
+from metrics.thumbnails import averages, grey, plain
 
 HASH_PX, FREQUENCIES, THUMBNAIL_PX = 32, 8, 8
 MAX_BITS, MAX_LEVELS = 4, 16
@@ -63,7 +63,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Prints:
-    """What tells n images apart: digests, 64-bit hashes (n,), thumbnails (n, 64 · channels)."""
+    """What tells n images apart: digests, 64-bit hashes (n,), thumbnails (n, 192) of 3 channels."""
 
     digests: list[bytes]
     hashes: NDArray[np.uint64]
@@ -134,7 +134,7 @@ def grouped(images: Prints) -> Duplicates:
 def between(real: Prints, fake: Prints) -> Shared:
     """Return which samples are real images again, exact and near as `duplicates` has it.
 
-    Images of different sizes can be near duplicates; grey and colour images never are.
+    Images of different sizes can be near duplicates; grey ones saved as RGB are the grey ones.
 
     >>> black, white = np.zeros((1, 8, 8, 1), np.uint8), np.full((1, 8, 8, 1), 250, np.uint8)
     >>> between(prints([black, white]), prints([white, white + 1, white - 100]))
@@ -163,7 +163,8 @@ def prints(batches: Iterable[Images]) -> Prints:
 
 
 def _digest(image: Images) -> bytes:
-    return hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=16).digest()
+    pixels = plain(image)
+    return hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).digest()
 
 
 def _hashes(images: Images) -> NDArray[np.uint64]:
@@ -176,10 +177,12 @@ def _hashes(images: Images) -> NDArray[np.uint64]:
 
 
 def _thumbnails(images: Images) -> NDArray[np.int16]:
-    """Return each image averaged to 8 × 8 fields a channel, as one row."""
+    """Return each image averaged to 8 × 8 fields a channel, grey repeated in three, as one row."""
     rows, columns = (averages(size, THUMBNAIL_PX) for size in images.shape[1:3])
     small = rows @ images.transpose(0, 3, 1, 2).astype(np.float64) @ columns.T
-    return np.asarray(np.rint(small).astype(np.int16).reshape(len(images), -1))
+    levels = np.rint(small).astype(np.int16)
+    coloured = np.broadcast_to(levels, (len(images), 3, THUMBNAIL_PX, THUMBNAIL_PX))
+    return coloured.reshape(len(images), -1)
 
 
 @lru_cache(maxsize=64)
@@ -214,8 +217,6 @@ def _near_groups(images: Prints) -> Integers:
 
 def _near_pairs(real: Prints, fake: Prints) -> Iterator[tuple[int, int]]:
     """Yield (fake, real) for each fake with near duplicates among the reals, the first of these."""
-    if real.thumbnails.shape[1] != fake.thumbnails.shape[1]:
-        return
     n, both = len(fake.hashes), Prints.joined([fake, real])
     side = np.repeat(np.arange(2), [n, len(real.hashes)])
     match = np.min([_first_alike(both, key, side) for key in _bands(both.hashes)], axis=0)

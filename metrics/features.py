@@ -27,6 +27,7 @@ from metrics.extractors.base import (
 from metrics.feature_cache import Digests, Entry, FeatureCache, Part, Whole
 from metrics.gaussian import Gaussian
 from metrics.rows import require_finite
+from metrics.thumbnails import plain
 from pools import store
 from pools.store import Labels
 
@@ -160,10 +161,12 @@ def read_at(pool: ImagePool, positions: Positions) -> Images:
 def digests(images: Images) -> Digests:
     """Return 64 bits of BLAKE2b of each image's pixels, shape (n,): equal pixels, equal digests.
 
+    Grey images have the same whether they were saved as grey or as RGB.
+
     >>> digests(np.zeros((2, 1, 1, 1), np.uint8))
     array([5224996704525874836, 5224996704525874836], dtype=uint64)
     """
-    found = (blake2b(image.tobytes(), digest_size=8).digest() for image in images)
+    found = (blake2b(plain(image).tobytes(), digest_size=8).digest() for image in images)
     return np.frombuffer(b"".join(found), np.dtype("<u8")).astype(np.uint64)
 
 

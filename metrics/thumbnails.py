@@ -37,6 +37,13 @@ def grey(images: Images) -> Floats:
     return np.asarray(LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)
 
 
+def plain(image: Images) -> Images:
+    """Return an image (H, W, 1 or 3) as (H, W, 1) if it is grey, whatever it was saved as."""
+    if image.shape[2] == 3 and (image == image[..., :1]).all():
+        return image[..., :1]
+    return image
+
+
 @lru_cache(maxsize=64)
 def averages(source_px: int, target_px: int) -> Floats:
     """Return the (target_px, source_px) matrix of the share that each pixel has in each field.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metrics.duplicates import between, duplicates, prints
+from metrics.duplicates import Shared, between, duplicates, prints
 from metrics.errors import ImageMismatch, TooFewImages
 from pools.sources import load
 
@@ -178,9 +178,12 @@ def test_between_sees_a_near_copy_of_another_size(coloured):
     assert between(prints([coloured]), prints([small[3:5]])).near == ((0, 3), (1, 4))
 
 
-def test_grey_and_colour_are_never_duplicates_of_one_another(clothes):
-    found = between(prints([clothes[:5]]), prints([clothes[:5].repeat(3, axis=3)]))
-    assert (found.exact, found.near) == ((), ())
+def test_grey_images_saved_as_rgb_are_duplicates_of_the_grey_ones(clothes, coloured):
+    grey, rgb = clothes[:5], np.repeat(clothes[:5], 3, axis=3)
+    assert between(prints([grey]), prints([rgb])).exact == tuple((i, i) for i in range(5))
+    brighter = np.minimum(rgb, 250) + 5
+    assert between(prints([grey]), prints([brighter])).near == tuple((i, i) for i in range(5))
+    assert between(prints([grey]), prints([coloured])) == Shared((), ())
 
 
 def test_refusals_are_named(clothes):

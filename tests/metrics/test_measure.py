@@ -187,6 +187,8 @@ def test_the_same_images_twice_are_warned_of(images, pixels):
     same = measure(array, array[::-1], metrics=["fid"], extractor=pixels)
     assert same.figures[0].value == pytest.approx(0, abs=1e-9)
     assert same.warnings == ("REAL and FAKE are the same images: is this what was meant?",)
+    rgb = measure(array, array.repeat(3, axis=3), metrics=["fid"], extractor=pixels)
+    assert same.warnings[0] in rgb.warnings
     half = np.concatenate([array[:10], images(10, seed=1)])
     assert measure(array, half, metrics=["fid"], extractor=pixels).warnings == (
         "50% of FAKE's images are in REAL, pixel for pixel: is this what was meant?",

@@ -63,19 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.sharing:
             return _print_shared(options)
-        measurement = _run(options)
+        return _print_measured(options)
     except (MetricError, PoolError, SourceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; with --cache, what was finished is kept", file=sys.stderr)
         return INTERRUPTED
-    if options.json:
-        print(json.dumps(measurement.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        print(table(measurement))
-    values = [figure.value for figure in measurement.figures]
-    return 2 if values and not any(value is not None for value in values) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("fake", metavar="FAKE", help="generated images, in any of these forms")
     parser.add_argument(
         "--metrics",
-        type=lambda text: text.split(","),
+        type=lambda text: [name.strip() for name in text.split(",")],
         help=f"some of {', '.join(ASKED)}, or a group: {', '.join(GROUPS)}",
     )
     parser.add_argument(
@@ -126,7 +120,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace) -> Measurement:
+def _print_measured(options: argparse.Namespace) -> int:
+    """Print the figures, then write files: a disk that is full costs no figure."""
+    sets, measurement = _run(options)
+    picture = options.pictures and _picture(sets, measurement)
+    if options.json:
+        print(json.dumps(measurement.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        print(table(measurement))
+    if options.save_statistics and not isinstance(sets.real, Statistics):
+        save_statistics(options.save_statistics, sets.real)
+    if picture:
+        options.pictures.write_bytes(picture)
+    values = [figure.value for figure in measurement.figures]
+    return 2 if values and not any(value is not None for value in values) else 0
+
+
+def _run(options: argparse.Namespace) -> tuple[Sets, Measurement]:
     _require_sense(options)
     given = _given(options)
     network = catalog.create(options.extractor)
@@ -139,11 +149,7 @@ def _run(options: argparse.Namespace) -> Measurement:
             network=network,
             telling=lambda name: bar.set_description(f"computing {name}"),
         )
-    if options.save_statistics and not isinstance(sets.real, Statistics):
-        save_statistics(options.save_statistics, sets.real)
-    if options.pictures:
-        options.pictures.write_bytes(_picture(sets, measurement))
-    return measurement
+    return sets, measurement
 
 
 def _print_shared(options: argparse.Namespace) -> int:
@@ -182,6 +188,10 @@ def _require_sense(options: argparse.Namespace) -> None:
     for path in (options.pictures, options.save_statistics):
         if path and not path.parent.is_dir():
             raise MetricError(f"{path} needs a folder to lie in, {path.parent} is none")
+        if path and path.is_dir():
+            raise MetricError(f"a file is needed to write to, got the folder {path}")
+    if options.workers is not None and options.workers < 1:
+        raise MetricError(f"at least 1 worker is needed, got {options.workers}")
 
 
 def _asked(options: argparse.Namespace) -> list[str] | None:

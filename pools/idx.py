@@ -75,7 +75,9 @@ def _array(file: File, dimensions: int, stack: ExitStack) -> Images:
     shape = tuple(int.from_bytes(plain.read(4), "big") for _ in range(dimensions))
     offset = 4 * (1 + dimensions)
     size_bytes = plain.seek(0, 2)
-    if size_bytes != offset + prod(shape) or not prod(shape):
+    if not prod(shape):
+        raise SourceError(f"{file.name} is empty: its shape is {shape}")
+    if size_bytes != offset + prod(shape):
         raise SourceError(
             f"{file.name} should have {offset + prod(shape):,} bytes for {shape}, "
             f"got {size_bytes:,}"

@@ -73,7 +73,7 @@ def channels_last(images: NDArray[Any], name: str) -> Images:
 
 
 def _labels(labels: NDArray[Any], count: int, name: str) -> Labels:
-    if labels.size != count or labels.shape[0] != count or labels.dtype.kind not in "iu":
+    if labels.size != count or labels.shape[:1] != (count,) or labels.dtype.kind not in "iu":
         raise SourceError(
             f"{name} must be {count:,} integers, got {labels.dtype} of shape {labels.shape}"
         )
@@ -90,7 +90,9 @@ def _mapped(file: File, stack: ExitStack) -> NDArray[Any]:
             raise SourceError(f"{file.name} holds Python objects, which could run code: refused")
         offset, size_bytes = plain.tell(), plain.seek(0, 2)
         wanted_bytes = prod(shape) * dtype.itemsize
-        if not wanted_bytes or size_bytes - offset < wanted_bytes:
+        if not wanted_bytes:
+            raise SourceError(f"{file.name} is empty: its shape is {shape}")
+        if size_bytes - offset < wanted_bytes:
             raise SourceError(
                 f"{file.name} needs {wanted_bytes:,} bytes for {dtype} of shape {shape}, "
                 f"got {size_bytes - offset:,}"

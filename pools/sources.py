@@ -49,6 +49,8 @@ Progress = Callable[[int, int], None]
 """Called with the number of images done, and of all."""
 
 ZIP_MAGIC = b"PK"
+ZARR = ("zarr.json", ".zarray", ".zgroup")
+"""What lies in every Zarr folder, the last two in those of format 2, which pools are not."""
 
 
 def open_source(path: str | Path, *, split: str = "train") -> Source:
@@ -185,7 +187,7 @@ def _other_size(image: Images, first: Images) -> str:
 def _source(path: str | Path, split: str, stack: ExitStack) -> Source:
     if str(path) in available_packs():
         return _of_files(files_in_zip(pack_path(str(path)), stack), split, stack)
-    if "://" in str(path) or Path(path, "zarr.json").is_file():
+    if "://" in str(path) or any(Path(path, name).is_file() for name in ZARR):
         return _of_pool(path, split)
     path = Path(path)
     if path.is_dir():
@@ -233,6 +235,8 @@ def _of_pool(url: str | Path, split: str) -> Source:
     if split != "train":
         raise SourceError(f"a pool is not divided, so there are no images for {split}")
     pool = store.open_pool(url)
+    if not len(pool):
+        raise SourceError("there are no images")
     labels = pool.labels
 
     def entries() -> Iterator[Entry]:

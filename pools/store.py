@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zarr.abc.store import Store
 from zarr.codecs import ZstdCodec
 from zarr.core.sync import sync
+from zarr.errors import ContainsArrayError
 from zarr.storage import FsspecStore, LocalStore
 
 from pools.errors import PoolError, told_as
@@ -182,7 +183,12 @@ def open_pool(url: str | Path, *, writable: bool = False) -> Pool:
     """
     with told_as(PoolError, f"there is no readable pool at {url}"):
         place = _store(url, read_only=not writable)
-        group = zarr.open_group(place, mode="r+" if writable else "r", zarr_format=3)
+        try:
+            group = zarr.open_group(place, mode="r+" if writable else "r", zarr_format=3)
+        except ContainsArrayError:
+            raise PoolError(
+                f"{url} is an array, and a pool is a group with an array of images in it"
+            ) from None
         version = group.attrs.get(FORMAT_NAME)
     if version != FORMAT_VERSION:
         raise PoolError(f"{url} is no pool of format {FORMAT_VERSION}, its format is {version}")

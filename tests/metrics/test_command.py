@@ -183,7 +183,10 @@ def test_refused_figures_are_dashes_with_their_reason(tmp_path, images, capsys, 
         (["real.npz", "fake.npz", "--seed", "-1"], "got -1"),
         (["real.npz", "fake.npz", "--pictures", "no/where.png"], "no is none"),
         (["real.npz", "fake.npz", "--save-statistics", "no/where.npz"], "no is none"),
+        (["real.npz", "fake.npz", "--save-statistics", "empty"], "got the folder empty"),
         (["real.npz", "fake.npz", "--workers", "-1"], "at least 1 worker is needed, got -1"),
+        (["real.npz", "fake.npz", "--workers", "0"], "at least 1 worker is needed, got 0"),
+        (["real.npz", "fake.npz", "--metrics", "fid, nonsense"], "got 'nonsense'"),
         (["real.npz", "one.npz"], "at least 2 images, got 1 (FAKE)"),
         (["real.npz", "fake.npz", "--split", "test"], "images for test"),
         (["real.npz", "fake.npz", "--cache", "real.npz"], "real.npz"),
@@ -200,6 +203,18 @@ def test_bad_input_is_one_line_and_exit_2(sets, tmp_path, capsys, quick, argumen
     message = refusal(capsys, *arguments)
     assert words in message
     assert message.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_costs_no_figure(sets, capsys, quick, monkeypatch):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("metrics.__main__.save_statistics", full)
+    arguments = ["real.npz", "fake.npz", "--metrics", "kid", "--save-statistics", "s.npz"]
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert "KID-pixels" in captured.out
+    assert captured.err.endswith("error: no space left\n")
 
 
 def test_an_unknown_extractor_is_refused(sets, capsys):

@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import zarr
 
 from pools import unpack
 from pools.sources import BadImages, SourceError, load, open_source
@@ -342,6 +343,16 @@ def test_a_pool_is_a_source_too(tmp_path, pixels):
         open_source(tmp_path / "a.zarr", split="test")
     with pytest.raises(SourceError, match="no readable pool"):
         open_source("memory://nothing.zarr")
+
+
+def test_an_empty_pool_and_zarr_of_another_format_are_refused(tmp_path):
+    empty = zarr.create_group(tmp_path / "empty.zarr", attributes={"uncanny_pool": 1})
+    empty.create_array("images", shape=(0, 4, 4, 1), dtype="uint8")
+    with pytest.raises(SourceError, match="there are no images"):
+        open_source(tmp_path / "empty.zarr")
+    zarr.create_array(tmp_path / "old.zarr", shape=(2, 4, 4), dtype="uint8", zarr_format=2)
+    with pytest.raises(SourceError, match="no readable pool"):
+        open_source(tmp_path / "old.zarr")
 
 
 def test_a_zip_inside_is_no_image(zipped, picture):

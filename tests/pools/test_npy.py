@@ -73,7 +73,7 @@ def test_other_shapes_are_refused(npz, shape):
 
 
 def test_no_images_at_all_are_refused(npz):
-    with pytest.raises(SourceError, match=r"needs 0 bytes for uint8 of shape \(0, 4, 4\)"):
+    with pytest.raises(SourceError, match=r"images\.npy is empty: its shape is \(0, 4, 4\)"):
         load(npz(images=np.zeros((0, 4, 4), np.uint8)))
 
 
@@ -88,6 +88,11 @@ def test_unknown_names_are_refused_with_those_that_are_there(npz, pixels):
 def test_labels_that_do_not_fit_are_refused(npz, pixels, labels):
     with pytest.raises(SourceError, match=r"labels\.npy must be 2 integers, got"):
         load(npz(images=pixels(2, 4, 4), labels=labels))
+
+
+def test_a_label_that_is_no_list_is_refused(npz, pixels):
+    with pytest.raises(SourceError, match=r"must be 1 integers, got int64 of shape \(\)"):
+        load(npz(images=pixels(1, 4, 4), labels=np.array(3)))
 
 
 class Trap:

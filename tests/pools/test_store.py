@@ -225,6 +225,9 @@ def test_what_is_no_pool_is_refused(tmp_path):
     nested.create_group("images")
     with pytest.raises(PoolError, match=r"images in .* is no array"):
         open_pool(tmp_path / "nested")
+    zarr.create_array(tmp_path / "array", shape=(1, 2, 2, 1), dtype="uint8")
+    with pytest.raises(PoolError, match="is an array, and a pool is a group"):
+        open_pool(tmp_path / "array")
 
 
 def test_metadata_that_was_cut_short_is_refused(tmp_path):

@@ -46,6 +46,17 @@ def warnings(real: Side, fake: Side) -> tuple[str, ...]:
     return tuple(_warnings(real, fake))
 
 
+def learned_warnings(train: PoolFeatures, held_out: PoolFeatures) -> tuple[str, ...]:
+    """Return what looks like a mistake in images that no generator should have seen."""
+    share = float(np.isin(held_out.digests, train.digests).mean())
+    if share < ALIKE:
+        return ()
+    return (
+        f"{share:.0%} of the held-out images are training images, pixel for pixel: is this what was "
+        "meant? They tell neither what a perfect generator would score nor what is memorised",
+    )
+
+
 def _warnings(real: Side, fake: Side) -> Iterator[str]:
     for name, side in (("REAL", real), ("FAKE", fake)):
         if isinstance(side, Statistics) and side.extractor is None:

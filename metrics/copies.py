@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -106,6 +106,10 @@ class Space:
             held_out=None if held_out is None else Nearest.of(held_out, train),
             samples_to_held_out=None if held_out is None else Nearest.of(fake, held_out),
         )
+
+    def without_held_out(self) -> Space:
+        """The same where no images are held out."""
+        return replace(self, held_out=None, samples_to_held_out=None)
 
     @cached_property
     def ratios(self) -> Floats:

@@ -191,11 +191,8 @@ def _comparisons(
 ) -> list[Comparison]:
     samples = read_at(fake.images, [each.fake for each in shown])
     learned = read_at(train.images, [each.train for each in shown])
-    new = (
-        read_at(held_out.images, [each.held_out for each in shown if each.held_out is not None])
-        if held_out
-        else [None] * len(shown)
-    )
+    beside = [each.held_out for each in shown if each.held_out is not None]
+    new = read_at(held_out.images, beside) if held_out and beside else [None] * len(shown)
     return [
         Comparison(sample, train_image, held_out_image, inf if each.ratio is None else each.ratio)
         for each, sample, train_image, held_out_image in zip(

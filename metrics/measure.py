@@ -212,6 +212,7 @@ def _measured(
         duplicates=_duplicates(sets.fake, tell) if "duplicates" in names else None,
         warnings=(
             *compare.warnings(sets.real, sets.fake),
+            *_learned_warnings(sets),
             *_unjudged(judged, asked and "memorisation" in names),
         ),
     )
@@ -336,6 +337,11 @@ def _judged(sets: Sets, seed: int, tell: Telling) -> Judgement | None:
         return None
     tell("memorisation")
     return judge(*sets.learned, sets.fake, seed=seed)
+
+
+def _learned_warnings(sets: Sets) -> tuple[str, ...]:
+    train, held_out = sets.learned or (None, None)
+    return compare.learned_warnings(train, held_out) if train and held_out else ()
 
 
 def _unjudged(judged: Judgement | None, asked: bool) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ def memorisation(
 
     With `looks`, copies are counted four ways, and what is gravest is told: between features; between
     coarse pixels, where noise cannot hide them, which moves the features of small images far;
-    as near duplicates; and as equal in every pixel. The last two are compared with held-out images,
+    as near duplicates; and as equal in every pixel. Held-out images most of which are training images
+    are left out of it. The last two are compared with held-out images,
     or, without any, with what the training images have among themselves. C_T stays with features:
     blurred samples are closer in pixels than new images, and copies of nothing.
 
@@ -114,10 +115,13 @@ def memorisation(
     """
     _require(train, fake)
     features = Space.of("features", train, held_out, fake)
+    unjudged = _unjudged(features)
+    if features.held_out is not None and _is_learned(features.held_out):
+        held_out, features = None, features.without_held_out()
+        looks = looks and (looks[0], None, looks[2])
     pixels = looks and _pixels(*looks)
     again = _Again.of(*looks) if looks else _Again.unseen()
     copied = _gravest([features, *([pixels] if pixels else [])], again.copies)
-    unjudged = _unjudged(features)
     closeness = None
     if held_out is not None and not unjudged:
         closeness = c_t(train, held_out, fake, seed=seed)
@@ -207,9 +211,14 @@ def _unjudged(features: Space) -> str:
             f"closeness needs at least {FEWEST} samples and {FEWEST} held-out real images, "
             f"got {samples:,} and {reals:,}"
         )
-    if np.median(features.held_out.distance) == 0:
+    if _is_learned(features.held_out):
         return "most held-out real images are training images"
     return ""
+
+
+def _is_learned(held_out: Nearest) -> bool:
+    """Whether most of these images are training images, and say nothing of new ones."""
+    return bool(np.median(held_out.distance) == 0)
 
 
 def _new_authenticity(features: Space, n: int) -> Estimate | None:

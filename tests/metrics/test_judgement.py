@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from metrics.features import ArrayPool, pool_features
+from metrics.judgement import judge, picture
 from metrics.measure import measure
 from pools.sources import load
 
@@ -51,6 +53,15 @@ def test_pixels_are_those_of_the_rows_wherever_these_lie_in_their_pools(images, 
     assert {(each.fake, each.train) for each in found.closest} <= {
         (3 * i, 600 + i) for i in range(100)
     }
+
+
+def test_a_picture_is_drawn_where_held_out_images_were_learned_from(images, pixels):
+    train, fake = (
+        pool_features(ArrayPool(each), pixels) for each in (images(60), images(50, seed=1))
+    )
+    found = judge(train, train, fake, seed=0)
+    assert found.closest[0].held_out is None
+    assert picture(found, train, train, fake).startswith(b"\x89PNG")
 
 
 def test_large_sets_are_judged_by_their_first_images(images, pixels, monkeypatch):

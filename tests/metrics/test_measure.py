@@ -197,6 +197,14 @@ def test_the_same_images_twice_are_warned_of(images, pixels):
     assert measure(array, few, metrics=["fid"], extractor=pixels).warnings == ()
 
 
+def test_held_out_images_that_were_learned_from_are_warned_of(images, pixels):
+    array, fake = images(20), images(9, seed=3)
+    found = measure(array, fake, train=array[:12], metrics=["fid"], extractor=pixels)
+    assert found.warnings[0].startswith("60% of the held-out images are training images")
+    found = measure(array, fake, train=array[:9], metrics=["fid"], extractor=pixels)
+    assert found.warnings == ()
+
+
 def test_training_images_give_the_score_of_a_perfect_generator(images, pixels):
     real, fake, train = images(60, seed=1), images(50, seed=2), images(80, seed=3)
     measurement = measure(real, fake, train=train, extractor=pixels)

@@ -163,6 +163,16 @@ def test_closeness_is_not_judged_by_few_images_or_by_held_out_training_images(tr
     assert wrong.unjudged == "most held-out real images are training images"
 
 
+def test_held_out_training_images_hide_no_copies(train, pictures):
+    assert memorisation(train, train[:100], train[:60]).verdict == "copies"
+    learned, looks = train[:100], Looks.of(pictures[0][:100])
+    few = Looks.of(pictures[0][:60])
+    again = memorisation(learned, learned, train[:60], (looks, looks, few))
+    assert (again.verdict, again.copied.within) == ("copies", 60)
+    assert again.unjudged == "most held-out real images are training images"
+    assert again.closest[0].held_out is None
+
+
 def test_refusals_are_named(train, held_out):
     with pytest.raises(TooFewImages, match="7 training images and 2 samples, got 6 and 300"):
         memorisation(train[:6], None, held_out)

@@ -12,6 +12,7 @@ from metrics.errors import MetricError
 from metrics.estimate import Estimate
 from metrics.frechet import frechet_estimate
 from metrics.rows import Rows, both_rows
+from pools.store import UNLABELLED
 
 LEAST_IMAGES = 50
 """With fewer on a side, the distance within a class says more about n than about the images."""
@@ -42,7 +43,7 @@ def per_class(
     Features have shapes (n, d) and (m, d), labels, whole numbers, (n,) and (m,). The distance is
     the plain one, as `frechet_estimate` gives it, biased upward with n: compare classes of like
     numbers, and one class between generators. A class of fewer than 50 images on a side is
-    refused, with the reason.
+    refused, with the reason. Images labelled -1 are of no class.
 
     Raises MetricError for labels that are not one whole number for each image.
 
@@ -55,7 +56,7 @@ def per_class(
     x, y = both_rows(real, fake)
     x_labels, y_labels = _labels(real_labels, x, "real"), _labels(fake_labels, y, "fake")
     estimates, refused = {}, {}
-    for label in map(int, np.union1d(x_labels, y_labels)):
+    for label in map(int, np.setdiff1d(np.union1d(x_labels, y_labels), [UNLABELLED])):
         of_real, of_fake = np.flatnonzero(x_labels == label), np.flatnonzero(y_labels == label)
         if min(len(of_real), len(of_fake)) < LEAST_IMAGES:
             refused[label] = (

@@ -34,3 +34,10 @@ def test_classes_with_too_few_images_are_absent_with_a_reason():
 def test_labels_that_do_not_fit_are_refused(labels, got):
     with pytest.raises(MetricError, match=f"real labels need to be 200 whole numbers, got {got}"):
         per_class(X, Y, labels, np.zeros(190, int))
+
+
+def test_images_without_a_label_are_of_no_class():
+    x = np.random.default_rng(0).normal(size=(160, 2))
+    found = per_class(x, x, [0] * 60 + [-1] * 100, [0] * 100 + [-1] * 60)
+    assert list(found) == [0]
+    assert not found.refused

@@ -11,7 +11,8 @@ import numpy as np
 from metrics import compare
 from metrics.compute import METRICS, PAIRWISE_IMAGES, Metric, Sides
 from metrics.duplicates import Duplicates, duplicates
-from metrics.errors import MetricError, TooFewImages, Unavailable, UnknownName
+from metrics.errors import MetricError, NotFinite, TooFewImages, Unavailable, UnknownName
+from metrics.estimate import Estimate
 from metrics.extractors import catalog
 from metrics.extractors.base import Extractor, Floats32, Images
 from metrics.features import (
@@ -284,8 +285,8 @@ def _figure(
     used = sides.fewer if metric.pairwise else sides
     compared = Compared(*used.extractor, compare.count(used.real), compare.count(used.fake))
     try:
-        estimate = metric.estimate(used)
-    except TooFewImages as reason:
+        estimate = _estimated(metric, used)
+    except (TooFewImages, NotFinite) as reason:
         return compared.refused(name, str(reason), alone=metric.alone)
     except Unavailable as reason:
         return compared.refused(name, str(reason), alone=metric.alone) if asked else None
@@ -301,10 +302,22 @@ def _figure(
     )
 
 
+def _estimated(metric: Metric, sides: Sides) -> Estimate:
+    """Return what a metric gives; raises NotFinite where float64 cannot hold it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = metric.estimate(sides)
+    numbers = [found.value, found.se or 0.0]
+    if found.published:
+        numbers += [found.published.value, found.published.spread]
+    if not np.isfinite(numbers).all():
+        raise NotFinite("features are so large that the figure is beyond what numbers hold")
+    return found
+
+
 def _reference(metric: Metric, perfect: Sides) -> Reference | None:
     try:
-        estimate = metric.estimate(perfect)
-    except (TooFewImages, Unavailable):
+        estimate = _estimated(metric, perfect)
+    except (TooFewImages, NotFinite, Unavailable):
         return None
     low, high = estimate.interval(*metric.bounds) or (None, None)
     return Reference(estimate.value, low, high, len(perfect.fakes))

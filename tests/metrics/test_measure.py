@@ -197,6 +197,13 @@ def test_the_same_images_twice_are_warned_of(images, pixels):
     assert measure(array, few, metrics=["fid"], extractor=pixels).warnings == ()
 
 
+def test_figures_that_no_number_holds_are_refused(images, pixels):
+    enormous = Statistics(np.full(3, 1e200), np.eye(3) * 1e300, None, None)
+    found = measure(enormous, images(60), metrics=["fid", "fid_inf"], extractor=pixels)
+    assert [each.value for each in found.figures] == [None, None]
+    assert "beyond what numbers hold" in found.figures[0].note
+
+
 def test_held_out_images_that_were_learned_from_are_warned_of(images, pixels):
     array, fake = images(20), images(9, seed=3)
     found = measure(array, fake, train=array[:12], metrics=["fid"], extractor=pixels)

@@ -64,12 +64,10 @@ class _Spectrum:
             return np.zeros(len(deviations))
         trace = np.sqrt(self.eigenvalues).sum()
         t = self._nodes(trace)
-        shares = self.shares(part, deviations)
-        grown = self.n / (self.n - 1)
+        shares = self.n / (self.n - 1) * self.shares(part, deviations)
+        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)  # rounding may make them more
         weights = t / (self.eigenvalues[:, None] + t)
-        factors = np.maximum(1 - grown * shares.sum(axis=1), 0)[:, None] + grown * (
-            shares @ weights
-        )
+        factors = np.maximum(1 - shares.sum(axis=1), 0)[:, None] + shares @ weights
         return np.asarray(trace + np.log(factors) @ np.sqrt(t) / (2 * np.pi))
 
     def _nodes(self, trace: float) -> Floats:

@@ -55,3 +55,17 @@ def test_fakes_that_are_all_one_image_are_as_far_without_any():
     sample = np.tile([[1.0, 2.0, 3.0, 4.0]], (10, 1))
     got = distances_without_each(real, Gaussian.of_features(sample), sample)
     np.testing.assert_allclose(got, frechet_distance(real, Gaussian.of_features(sample)).value)
+
+
+def test_an_image_that_is_alone_in_a_faint_direction_moves_no_distance_far():
+    """Its share in eigenvectors of tiny eigenvalues comes out above all that there is."""
+    draws = np.random.default_rng(0)
+    turn = np.linalg.qr(draws.normal(size=(12, 12)))[0]
+    real, sample = draws.normal(size=(60, 12)), 0.3 + draws.normal(size=(40, 12))
+    real[:, -1] *= 1e-3
+    sample[:, -1] = 0
+    sample[7, -1] = 5e-3
+    real, sample = Gaussian.of_features(real @ turn), sample @ turn
+    got = distances_without_each(real, Gaussian.of_features(sample), sample)
+    expected = one_by_one(real, sample)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-2 * expected.std())

@@ -1,8 +1,10 @@
 """Recipes to train by: in what groups they stand, and which data sets they are not for."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from evalsite.catalog.models import Dataset
 from generators.config import Config, available_configs, load_config
@@ -32,12 +34,34 @@ class Recipe:
         return GAMES if self.config.generator.architecture == "demo" else ARCHITECTURES
 
     @property
+    def lines(self) -> list[str]:
+        """Its values as the training form takes them, a line each."""
+        values = self.config.as_dict()
+        return [
+            f"{key} = {_written(value)}"
+            for key, value in _flat(values)
+            if key not in ("title", "description", "images", "seed")
+        ]
+
+    @property
     def wants(self) -> str:
         """What it asks of a data set beyond its size, in words; empty if nothing."""
         if self.config.model == "cyclegan":
             ends = self.config.translation
             return f"needs classes {ends.from_class} and {ends.to_class}"
         return "needs classes" if self.config.conditional else ""
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield before + key, value
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) and value else json.dumps(value)
 
 
 @cache  # shipped files never change, and every form reads them all

@@ -23,7 +23,7 @@ from evalsite.leaderboard import pictures
 from evalsite.leaderboard.columns import headline
 from evalsite.leaderboard.measured import duplicates, measurements_of, memorisation, sections
 from evalsite.leaderboard.measuring import request_measurements
-from evalsite.leaderboard.models import Score
+from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.quality import qualities
 from evalsite.leaderboard.stamps import is_same, nothing_new, stamp_of_generator, stamp_of_pool
 from evalsite.leaderboard.training_curves import training_curves
@@ -45,15 +45,16 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
     pools = list(own.prefetch_related(*PARTS))
     measurements = [each for pool in pools for each in pool.measurements.all()]
     at_work = [*pools, *measurements, *([run] if run else [])]
+    training = _training(run) if run else {}
     context = {
         "generator": found,
         "run": run,
-        **(_training(run) if run else {}),
+        **training,
         "pools": [(pool, _headline(pool)) for pool in pools],
         "may_change": may_change(request, found),
         "pool_form": PoolForm(initial={"seed": _next_seed(pools)}),
         "as_of": stamp,
-        "is_live": _is_live(pools, at_work),
+        "is_live": _is_live(pools, at_work) or bool(training.get("to_measure")),
     }
     return render(request, "catalog/generator.html", context)
 
@@ -66,6 +67,7 @@ def _next_seed(pools: Iterable[Pool]) -> int:
 def _training(run: TrainingRun) -> dict[str, Any]:
     """How the training of a generator goes."""
     moments = history(run)
+    checkpoints = _checkpoints(run.generator)
     return {
         "verdicts": verdicts(run, moments),
         "is_judged": bool(moments),
@@ -73,13 +75,20 @@ def _training(run: TrainingRun) -> dict[str, Any]:
         "sheets": sheets_of(run),
         "strip": sheets_of(run, most=STRIP),
         "qualities": qualities(run.generator),
-        "checkpoints": _checkpoints(run.generator),
+        "checkpoints": checkpoints,
+        "to_measure": len(checkpoints) - _measured(checkpoints),
     }
 
 
 def _checkpoints(generator: Generator) -> list[Pool]:
     drawn = Pool.jobs.of_checkpoints().ready().filter(generator=generator)
     return list(drawn.select_related("put_to_people").order_by("images_seen"))
+
+
+def _measured(pools: Iterable[Pool]) -> int:
+    """How many of these are measured, or cannot be."""
+    asked = Measurement.jobs.filter(pool__in=pools)
+    return len({each.pool_id for each in asked if not each.is_unfinished})
 
 
 @login_required

@@ -1,4 +1,4 @@
-// A training's page: its samples through time by slider or played, and recipes found by their words.
+// A training's page: its samples through time by slider or played; and recipes, found by their words, with their values.
 
 const FRAME_MS = 150;
 const byId = (id) => document.getElementById(id);
@@ -61,6 +61,17 @@ function filter(words) {
   }
 }
 
+/** The values of the recipe that is chosen, to be copied into what is changed. */
+function showValues() {
+  const values = byId("recipe-values");
+  const chosen = document.querySelector("[name=config]:checked")?.value;
+  if (!values) return;
+  values.hidden = !chosen;
+  for (const each of values.querySelectorAll("pre")) each.hidden = each.dataset.recipe !== chosen;
+}
+
+document.addEventListener("change", ({ target }) => target.name === "config" && showValues());
+
 document.addEventListener("input", ({ target }) => {
   if (target.id === "sheet-slider") {
     stop();
@@ -79,3 +90,4 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 
 document.addEventListener("htmx:afterSwap", prepare);
 prepare();
+showValues();

@@ -160,7 +160,10 @@ def test_a_cycle_goes_either_way_and_a_hostile_file_is_named(visit):
     expect(page.locator("#words")).to_contain_text("closes within 0.0")
     expect(page.locator("#wrong")).to_be_hidden()
     expect(page.locator("#notes")).to_contain_text("the middle square was taken")
-    page.locator("[name=back]").nth(1).check()
+    upload.set_input_files({"name": "net.png", "mimeType": "image/png", "buffer": b"pickle"})
+    expect(page.locator("#wrong")).to_contain_text("net.png: is not a PNG")
+    page.locator("[name=back]").nth(1).check()  # turns what was good
+    expect(page.locator("#wrong")).to_be_hidden()
     expect(page.locator("#closed")).to_be_visible()
     assert_accessible(page)
 

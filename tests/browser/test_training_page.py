@@ -124,6 +124,10 @@ def test_a_training_is_looked_through_put_to_people_and_compared(site, trained, 
     page.goto(f"{site.url}/sweeps/new/")
     page.get_by_label("Find a recipe").fill("wasserstein")
     expect(page.locator(".recipes fieldset label:visible")).to_have_count(2)
+    page.get_by_label("WGAN with gradient penalty").check()
+    page.get_by_text("The recipe’s values").click()
+    expect(page.get_by_text("penalty.name = gradient-penalty")).to_be_visible()
+    expect(page.get_by_text("discriminator.clip = 0.01")).to_be_hidden()
     assert_accessible(page)
 
 

@@ -11,8 +11,9 @@ from django.urls import reverse
 from evalsite import jobs
 from evalsite.catalog import services
 from evalsite.catalog.models import Generator, Pool, SampleSheet, TrainingRun
+from evalsite.catalog.training_recipes import recipes
 from evalsite.jobs import JobState
-from generators.config import load_config
+from generators.config import available_configs, load_config, parse_override
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,19 @@ def test_the_training_form_starts_a_training(train, enqueued, logged_in):
     assert made.run.images_total == made.run.config["images"] == 640
     assert made.pools.get().state == JobState.WAITING
     assert enqueued == [("train", made.run.pk)]
+
+
+@pytest.mark.parametrize("name", available_configs())
+def test_the_values_of_a_recipe_can_be_sent_as_its_changes(name):
+    (recipe,) = (each for group in recipes().values() for each in group if each.name == name)
+    changes = dict(parse_override(line) for line in recipe.lines)
+    assert load_config(name, **changes) == recipe.config
+
+
+def test_the_training_form_holds_the_values_of_its_recipes(client, logged_in, data):
+    page = words(client.get(reverse("train")))
+    assert "adam.beta1 = 0.5\n" in page
+    assert 'data-recipe="wgan-gp"' in page
 
 
 def test_an_empty_length_means_as_the_recipe_says(train):

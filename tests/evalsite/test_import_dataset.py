@@ -172,7 +172,8 @@ def test_emoji_become_a_colour_set_of_64_px_with_classes_and_licence(monkeypatch
     assert made.licence == "SIL Open Font License 1.1"
     run("Small", "--emoji", "my.ttf", "--resolution", "32")
     assert Dataset.objects.get(slug="small").resolution_px == 32
-    assert asked == [emoji.FONT, "my.ttf"]
+    assert "Noto Color Emoji: " in run("--emoji")
+    assert asked == [emoji.FONT, "my.ttf", emoji.FONT]
 
 
 def test_an_absent_emoji_font_is_told_with_its_package(tmp_path):

@@ -315,6 +315,22 @@ def test_quality_is_drawn_against_images_shown_in_training(client, trained):
     assert first_y < last_y  # lower is better, and lower on the picture
 
 
+def test_a_page_waits_for_checkpoints_that_are_still_to_be_measured(client, trained):
+    type(trained.run).jobs.update(state=JobState.READY)
+    _, second = (checkpoint(trained, seen, 50 / seen) for seen in (500, 1000))
+    last = second.measurements.all()
+    last.update(state=JobState.WAITING)
+    page = client.get(trained.get_absolute_url()).content.decode()
+    assert "1 of 2 checkpoints is still to be measured" in page
+    assert "That is the last" not in page
+    assert "hx-trigger" in page
+    last.update(state=JobState.READY)
+    page = client.get(trained.get_absolute_url()).content.decode()
+    assert "still to be measured" not in page
+    assert "That is the last" in page
+    assert "hx-trigger" not in page
+
+
 def test_pools_of_checkpoints_are_neither_listed_nor_ranked(client, trained):
     for seen in (500, 1000):
         checkpoint(trained, seen, 0.05)

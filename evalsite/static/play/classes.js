@@ -5,11 +5,11 @@ import { byId, onExample, onUpload, show, turn } from "./turning.js";
 let given = null;
 
 async function renew(next = given) {
-  given = next;
-  if (!given) return;
+  if (!next) return;
   const back = document.querySelector("[name=back]:checked").value;
-  const said = await turn({ ...given, ...(back && { back }) });
+  const said = await turn({ ...next, ...(back && { back }) });
   if (!said) return;
+  given = next; // what was refused is not asked for again
   show(said.pictures);
   byId("pictures").hidden = false;
 }

@@ -4,12 +4,15 @@ import { asker } from "./server.js";
 
 export const byId = (id) => document.getElementById(id);
 const ask = asker(document);
+let asked = 0;
 
-/** Ask what becomes of an example or of a file; null if that was refused, which the page says. */
+/** Ask what becomes of an example or of a file; null if that was refused, which the page says, or if another was asked for since. */
 export async function turn(fields) {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  const own = ++asked;
   const said = await ask(byId("play").dataset.turn, form);
+  if (own !== asked) return null;
   if (said) tell(said);
   return said;
 }

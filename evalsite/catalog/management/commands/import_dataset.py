@@ -22,7 +22,11 @@ class Command(BaseCommand):
     help = __doc__ or ""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="what the site will call it")
+        parser.add_argument(
+            "name",
+            nargs="?",
+            help="what the site will call it; --download and --emoji have a name of their own",
+        )
         parser.add_argument(
             "source",
             nargs="?",
@@ -50,6 +54,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if [bool(options[key]) for key in ("source", "download", "emoji")].count(True) != 1:
             raise CommandError("give one of a SOURCE, --download and --emoji")
+        known = known_as(options)
+        options["name"] = options["name"] or (known.title if known else "")
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             try:
                 self._import(options, Path(folder), stack)

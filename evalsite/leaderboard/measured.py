@@ -1,7 +1,7 @@
 """What metrics say of a pool: figures by extractor, verdicts, classes and duplicates, as its page has them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,9 +62,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Classes:
-    """A distance for each class, and the classes that have none, by reason."""
+    """A distance for each class, and the classes that have none, by reason.
+
+    Attributes:
+        rows: the class, its distance, the interval and n, in words.
+    """
 
     plot: IntervalPlot | None
+    rows: list[tuple[str, str, str, str]]
     refused: list[tuple[str, str]]
 
 
@@ -191,19 +196,33 @@ def _classes(
     """The distance of each class, named as the pool's whole distance is."""
     distance = next((line.name for line in lines if parts(line.name)[0] in ("FID", "FD")), "FD")
     names = dict(enumerate(class_names))
-    marks, refused = [], defaultdict(list)
+    marks, rows, refused = [], [], defaultdict(list)
+    write = figure(distance).write
     for own in found:
         name = str(names.get(own["label"], own["label"]))
         if own["value"] is None:
             refused[own["note"]].append(name)
         else:
             marks.append(Mark(name, own["value"], own["low"], own["high"]))
+            rows.append((name, write(own["value"]), _interval(own, write), _n(own)))
     if not found:
         return None
     return Classes(
         plot_of(marks, distance, None) if marks else None,
+        rows,
         [(", ".join(names), reason) for reason, names in refused.items()],
     )
+
+
+def _interval(own: Content, write: Callable[[float], str]) -> str:
+    if own["low"] is None or own["high"] is None:
+        return "–"
+    return f"{write(own['low'])} to {write(own['high'])}"
+
+
+def _n(own: Content) -> str:
+    sides = (("n_fake", "fake"), ("n_real", "real"))
+    return ", ".join(f"{own[key]:,} {side}" for key, side in sides if own.get(key))
 
 
 def memorisation(found: Sequence[Measurement]) -> Memorisation | None:

@@ -131,7 +131,8 @@ def test_classes_are_named_and_those_without_a_figure_say_why(client):
     measured(pool, figure("FD-lite0", 5.0), classes=told)
     page = text(page_of(client, pool))
     assert "Without a figure: dog (only 3 images)" in page
-    assert "cat" in page.split("By class")[1].split("Without")[0]
+    numbers = page.split("By class")[1].split("The numbers")[1].split("Without")[0]
+    assert "cat 8.00 7.00 to 9.00 10 fake, 10 real" in numbers
 
 
 def test_images_that_are_alike_are_counted(client, pool):

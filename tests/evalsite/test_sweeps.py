@@ -57,6 +57,7 @@ def score(run, value, images_seen=None):
         value=value,
         low=value - 1,
         high=value + 1,
+        n={"fake": 200, "real": 2000},
     )
 
 
@@ -210,8 +211,11 @@ def test_the_page_shows_the_newest_quality_of_each_training(client, sweep):
     score(second, 50.0, images_seen=1000)
     score(second, 45.0)
     page = client.get(made.get_absolute_url()).content.decode()
-    assert "40.00<small>39.00 to 41.00</small><small>after 1,000 images</small>" in page
-    assert "45.00<small>44.00 to 46.00</small></span>" in page
+    assert (
+        "40.00<small>39.00 to 41.00</small><small>n = 200</small><small>after 1,000 images</small>"
+        in page
+    )
+    assert "45.00<small>44.00 to 46.00</small><small>n = 200</small></span>" in page
     assert page.count('class="thread"') == 2
     assert "90.00" not in page
     assert page.count("not measured yet") == 2

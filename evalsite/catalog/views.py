@@ -32,7 +32,8 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def generators(request: HttpRequest) -> HttpResponse:
-    found = Generator.objects.with_state()
+    found = list(Generator.objects.with_state())
+    jobs.count_ahead(each.at_work for each in found if each.at_work)
     return render(request, "catalog/generators.html", {"generators": found})
 
 

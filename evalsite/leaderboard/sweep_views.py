@@ -6,6 +6,7 @@ from django.views.decorators.http import require_safe
 
 from evalsite.accounts.rights import may_change
 from evalsite.catalog.models import Sweep
+from evalsite.jobs import count_ahead
 from evalsite.leaderboard.stamps import is_same, nothing_new
 from evalsite.leaderboard.sweep_page import headings, in_order, plot, rows_of, stamp_of
 
@@ -17,6 +18,7 @@ def sweep(request: HttpRequest, slug: str) -> HttpResponse:
     stamp = stamp_of(rows)
     if is_same(request, stamp):
         return nothing_new()
+    count_ahead(row.run for row in rows)
     order = request.GET.get("sort", "quality")
     by_key = {row.run.pk: row for row in rows}
     picture = plot(rows)

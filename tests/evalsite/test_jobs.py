@@ -8,7 +8,17 @@ from kombu.exceptions import OperationalError
 
 from evalsite import celery, jobs
 from evalsite.catalog.models import Pool, TrainingRun
-from evalsite.jobs import JobState, Stopped, cancel, claim, release, retry, submit, sweep
+from evalsite.jobs import (
+    JobState,
+    Stopped,
+    cancel,
+    claim,
+    count_ahead,
+    release,
+    retry,
+    submit,
+    sweep,
+)
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -230,6 +240,9 @@ def test_ahead_counts_unfinished_rows_of_any_kind_queued_before(row):
     row.refresh_from_db()
     second.refresh_from_db()
     assert (row.ahead, second.ahead) == (1, 2)
+    counted = list(Pool.jobs.filter(pk__in=[row.pk, second.pk]).order_by("queued_at"))
+    count_ahead(counted)
+    assert [each.ahead for each in counted] == [1, 2]
     claim(Pool, row.pk)
     row.refresh_from_db()
     second.refresh_from_db()

@@ -222,6 +222,15 @@ def test_the_page_shows_the_newest_quality_of_each_training(client, sweep):
     assert third.generator.get_absolute_url() in page
 
 
+def test_many_queued_trainings_cost_no_more_to_show_than_few(
+    client, sweep, django_assert_max_num_queries
+):
+    made = sweep()
+    TrainingRun.jobs.update(state=JobState.QUEUED)
+    with django_assert_max_num_queries(22):
+        assert "jobs ahead" in client.get(made.get_absolute_url()).content.decode()
+
+
 def test_rows_are_sorted_by_any_column_what_is_unknown_last(client, sweep):
     made = sweep()
     runs = list(made.runs.order_by("pk"))

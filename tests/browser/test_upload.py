@@ -33,7 +33,7 @@ def test_a_zip_of_images_becomes_a_measured_pool(form, tmp_path):
             archive.writestr(f"{number}.png", stimulus.encode(image))
     upload(form, tmp_path / "images.zip", "From a zip")
     form.get_by_role("heading", name="From a zip").wait_for()
-    form.get_by_text("30 images, seed 0").wait_for(timeout=MEASURED_MS)
+    form.get_by_text("30 images Ready").wait_for(timeout=MEASURED_MS)
     rows = form.locator("#live table tbody tr")
     rows.first.wait_for(timeout=MEASURED_MS)
     assert rows.count() >= 3

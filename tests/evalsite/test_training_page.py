@@ -9,7 +9,7 @@ from PIL import Image
 from evalsite.catalog import services, training, training_recipes
 from evalsite.catalog.models import Generator, Pool
 from evalsite.jobs import JobState
-from evalsite.leaderboard.models import Score
+from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.quality import best_of, is_clearly_worse, qualities
 from evalsite.leaderboard.training_curves import HEIGHT, MOST_POINTS, training_curves
 from generators.config import load_config
@@ -59,6 +59,7 @@ def checkpoint(generator, images_seen, value=None, low=None, high=None):
         generator, images, np.arange(20) % 2, images_seen=images_seen, seed=0
     )
     if value is not None:
+        Measurement.jobs.create(pool=pool, state=JobState.READY)
         Score.objects.create(
             generator=generator,
             dataset=generator.dataset,

@@ -14,6 +14,7 @@ from generators.animation import MOST_FRAMES, animate
 from generators.config import Config, ConfigError
 from generators.data import Images
 from generators.health import Moment, Verdict, diagnose
+from generators.health import is_judged as is_long_enough
 
 
 def history(run: TrainingRun) -> list[Moment]:
@@ -26,11 +27,21 @@ def history(run: TrainingRun) -> list[Moment]:
 
 def verdicts(run: TrainingRun, moments: Sequence[Moment]) -> list[Verdict]:
     """What is wrong with a run; nothing can be told of a configuration of another time."""
+    config = _config(run)
+    return diagnose(moments, config) if config else []
+
+
+def is_judged(run: TrainingRun, moments: Sequence[Moment]) -> bool | None:
+    """Whether no verdict means that a run is healthy; None of a configuration of another time."""
+    config = _config(run)
+    return is_long_enough(moments, config) if config else None
+
+
+def _config(run: TrainingRun) -> Config | None:
     try:
-        config = Config.from_dict(run.config)
+        return Config.from_dict(run.config)
     except ConfigError:
-        return []
-    return diagnose(moments, config)
+        return None
 
 
 def report(run: TrainingRun) -> dict[str, Any]:
@@ -45,6 +56,7 @@ def report(run: TrainingRun) -> dict[str, Any]:
         "seconds": run.seconds,
         "seed": run.seed,
         "config": run.config,
+        "judged": bool(is_judged(run, moments)),
         "verdicts": [verdict.as_dict() for verdict in verdicts(run, moments)],
         "curves": [
             {"images_seen": moment.images_seen, **moment.values}

@@ -16,7 +16,7 @@ from evalsite.accounts.rights import may_change
 from evalsite.catalog.forms import LARGEST_SEED, PoolForm
 from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.catalog.services import Refused, put_to_people
-from evalsite.catalog.training import history, sheets_of, verdicts
+from evalsite.catalog.training import history, is_judged, sheets_of, verdicts
 from evalsite.catalog.views import own_generator
 from evalsite.jobs import Job
 from evalsite.leaderboard import pictures
@@ -70,7 +70,8 @@ def _training(run: TrainingRun) -> dict[str, Any]:
     checkpoints = _checkpoints(run.generator)
     return {
         "verdicts": verdicts(run, moments),
-        "is_judged": bool(moments),
+        "is_watched": bool(moments),
+        "is_judged": is_judged(run, moments),
         "curves": training_curves(moments, run.images_total),
         "sheets": sheets_of(run),
         "strip": sheets_of(run, most=STRIP),

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 from evalsite.catalog.models import Sweep, TrainingRun
-from evalsite.catalog.training import history, verdicts
+from evalsite.catalog.training import history, is_judged, verdicts
 from evalsite.leaderboard.models import EXTRACTOR, Score
 from evalsite.leaderboard.sweep_plot import Parallel, parallel
 from evalsite.leaderboard.words import figure
@@ -20,11 +20,15 @@ SORTS = ("state", "quality", "verdicts")
 
 @dataclass(frozen=True)
 class Row:
-    """One training of a sweep; `score` is None until it is measured."""
+    """One training of a sweep; `score` is None until it is measured.
+
+    `is_judged` says whether no verdict means that it is healthy; None if that cannot be known.
+    """
 
     run: TrainingRun
     score: Score | None
     verdicts: list[Verdict]
+    is_judged: bool | None
 
     @property
     def is_unfinished(self) -> bool:
@@ -50,7 +54,12 @@ class Heading:
 def rows_of(sweep: Sweep) -> list[Row]:
     runs = list(sweep.runs.select_related("generator").prefetch_related("losses").order_by("pk"))
     newest = _newest(Score.objects.filter(generator__run__in=runs, name=QUALITY))
-    return [Row(run, newest.get(run.generator_id), verdicts(run, history(run))) for run in runs]
+    return [_row(run, newest.get(run.generator_id)) for run in runs]
+
+
+def _row(run: TrainingRun, score: Score | None) -> Row:
+    moments = history(run)
+    return Row(run, score, verdicts(run, moments), is_judged(run, moments))
 
 
 def _newest(scores: Any) -> dict[int, Score]:

@@ -258,6 +258,27 @@ def test_a_verdict_stands_in_its_row(client, sweep):
     assert "The discriminator has won" in client.get(made.get_absolute_url()).content.decode()
 
 
+def test_a_row_is_called_healthy_once_it_can_be_judged(client, sweep):
+    made = sweep()
+    run, well = made.runs.first(), {"d_loss": 1.3, "spread": 0.9, "copied": 0.0}
+    every = run.images_total // 50
+
+    def verdicts():
+        page = client.get(made.get_absolute_url()).content.decode()
+        return set(re.findall(r'"Verdicts"><span>([^<]*)<', page))
+
+    def watch(*numbers):
+        points = [LossPoint(run=run, images_seen=every * n, values=well) for n in numbers]
+        run.losses.bulk_create(points)
+        TrainingRun.jobs.filter(pk=run.pk).update(images_seen=points[-1].images_seen)
+
+    assert verdicts() == {"–"}
+    watch(1)
+    assert verdicts() == {"too early to tell", "–"}
+    watch(*range(2, 51))
+    assert verdicts() == {"healthy", "–"}
+
+
 def test_a_page_that_asks_for_news_gets_them_only_if_there_are_any(client, sweep):
     made = sweep()
     page = client.get(made.get_absolute_url()).content.decode()

@@ -18,6 +18,7 @@ from generators.networks import shape
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+WELL = {"d_loss": 1.3, "g_loss": 0.8, "spread": 0.9, "copied": 0.0}
 
 
 @pytest.fixture
@@ -125,9 +126,24 @@ def test_a_run_that_fails_is_told_by_name_with_its_evidence(client, trained):
 
 
 def test_a_run_that_goes_well_is_called_healthy_so_far(client, trained):
-    assert "Healthy" not in page_of(client, trained)  # nothing is known yet
-    watch(trained, *[{"d_loss": 1.3, "g_loss": 0.8}] * 50)
-    assert "Healthy so far" in page_of(client, trained)
+    page = page_of(client, trained)
+    assert "Healthy" not in page  # nothing is known yet
+    assert "Too early" not in page
+    watch(trained, *[WELL] * 50)
+    page = page_of(client, trained)
+    assert "Healthy so far" in page
+    assert "Too early" not in page
+
+
+def test_a_run_is_not_called_healthy_before_verdicts_can_have_lasted(client, trained):
+    watch(trained, WELL)
+    page = page_of(client, trained)
+    assert "Too early to tell whether it goes well" in page
+    assert "Healthy" not in page
+    type(trained.run).jobs.update(state=JobState.CANCELLED)
+    page = page_of(client, trained)
+    assert "It ended too early to tell whether it went well" in page
+    assert "Healthy" not in page
 
 
 def test_a_configuration_of_another_time_has_curves_but_no_verdicts(client, trained):
@@ -136,6 +152,7 @@ def test_a_configuration_of_another_time_has_curves_but_no_verdicts(client, trai
     page = page_of(client, trained)
     assert "Losses: discriminator 0.01" in page
     assert "vanishing-gradient" not in page
+    assert not {"Healthy", "oo early"} & set(re.findall("Healthy|oo early", page))
 
 
 def test_programs_read_state_curves_and_verdicts(client, trained):
@@ -143,6 +160,7 @@ def test_programs_read_state_curves_and_verdicts(client, trained):
     found = client.get(reverse("training_json", args=[trained.slug])).json()
     assert (found["state"], found["images_total"]) == ("queued", 12_000)
     assert found["curves"][0] == {"images_seen": 120, "d_loss": 0.01, "g_loss": 6.0}
+    assert found["judged"] is False  # no samples were looked at
     (verdict,) = found["verdicts"]
     assert (verdict["name"], verdict["since_images"]) == ("vanishing-gradient", 1200)
     upload = factories.generator()

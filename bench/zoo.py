@@ -24,9 +24,9 @@ import numpy as np
 import torch
 
 from bench.machine import machine
-from bench.zoo_cells import Asked, Cell, agreement, number, summary, table
+from bench.zoo_cells import Asked, Cell, agreement, health, number, summary, table
 from generators.config import Config, available_configs, load_config
-from generators.health import Moment, diagnose
+from generators.health import Moment, diagnose, is_judged
 from generators.sampling import sample
 from generators.training import Progress, Trainer, TrainingDiverged
 from metrics.errors import NotFinite
@@ -129,7 +129,9 @@ class Bench:
             seconds = time.process_time() - started
             history.append(Moment(trainer.images_seen, {}, str(error)))
         verdicts = tuple(verdict.name for verdict in diagnose(history, config))
-        return Cell(asked, trainer.images_seen, round(seconds, 1), distance, interval, verdicts)
+        judged = is_judged(history, config)
+        spent = (trainer.images_seen, round(seconds, 1))
+        return Cell(asked, *spent, distance, interval, verdicts, judged)
 
     def _measure(self, trainer: Trainer, asked: Asked) -> tuple[float, tuple[float, float] | None]:
         path = self.folder / f"{asked.loss}-{asked.seed}.safetensors"
@@ -153,8 +155,8 @@ def run(
     for seed in range(seeds):
         for loss in losses:
             cells[loss].append(cell := bench.cell(loss, seed))
-            health = ", ".join(cell.verdicts) or "healthy"
-            tell(f"{loss}, seed {seed}: {number(cell.distance)}, {cell.core_seconds} s, {health}")
+            found = health(cell.verdicts, cell.judged)
+            tell(f"{loss}, seed {seed}: {number(cell.distance)}, {cell.core_seconds} s, {found}")
     rows = [summary(loss, cells[loss]) for loss in losses]
     return {
         "data": DATA,

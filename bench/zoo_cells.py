@@ -35,7 +35,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: its Fréchet distance with a 95 % interval over samples, None if it diverged."""
+    """One run: its Fréchet distance with a 95 % interval over samples, None if it diverged.
+
+    `judged` says whether it was long enough for no verdict to mean that it is healthy.
+    """
 
     asked: Asked
     images: int
@@ -43,6 +46,7 @@ class Cell:
     distance: float | None
     interval: tuple[float, float] | None
     verdicts: tuple[str, ...]
+    judged: bool
 
     def keep(self, path: Path) -> None:
         """Writes the cell in one step."""
@@ -53,7 +57,7 @@ class Cell:
     @classmethod
     def read(cls, path: Path) -> Cell:
         """A cell as it was kept."""
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = {"judged": True} | json.loads(path.read_text(encoding="utf-8"))
         interval = values["interval"] and tuple(values["interval"])
         kept = {"asked": Asked(**values["asked"]), "interval": interval}
         return cls(**values | kept | {"verdicts": tuple(values["verdicts"])})
@@ -70,9 +74,19 @@ def summary(loss: str, cells: Sequence[Cell]) -> dict[str, Any]:
         "core_seconds": mean(cell.core_seconds for cell in cells),
         "images": cells[0].images,
         "verdicts": sorted({verdict for cell in cells for verdict in cell.verdicts}),
+        "judged": all(cell.judged for cell in cells),
         "published_best": PUBLISHED.get(loss),
         "cells": [asdict(cell) for cell in cells],
     }
+
+
+def health(verdicts: Sequence[str], judged: bool) -> str:
+    """What is wrong by name, or in a word that nothing is.
+
+    >>> health((), judged=False)
+    'too early to tell'
+    """
+    return ", ".join(verdicts) or ("healthy" if judged else "too early to tell")
 
 
 def _over_seeds(values: Sequence[float]) -> tuple[float, float] | None:
@@ -117,7 +131,7 @@ def _line(row: dict[str, Any]) -> str:
         number(row["best"]),
         f"{row['core_seconds']:.0f}",
         f"{row['images']:,}",
-        ", ".join(row["verdicts"]) or "healthy",
+        health(row["verdicts"], row["judged"]),
         number(row["published_best"]),
     ]
     return f"| {' | '.join(cells)} |"

@@ -33,9 +33,9 @@ def bench(tmp_path):
     return Bench(data, Means(), reference, Budget(64, False), 40, tmp_path)
 
 
-def cell(loss, distance, seed=0, verdicts=()):
+def cell(loss, distance, seed=0, verdicts=(), judged=True):
     asked = Asked(loss, seed, "64", 40, "means", "digits", "0")
-    return Cell(asked, 64, 2.0, distance, None, verdicts)
+    return Cell(asked, 64, 2.0, distance, None, verdicts, judged)
 
 
 def test_a_bench_that_was_killed_goes_on_with_what_it_had_done(bench, monkeypatch):
@@ -54,6 +54,7 @@ def test_all_losses_and_seeds_are_told_of_and_summed_up(bench):
     result = zoo.run(bench, ["vae", "minimax"], 2, tell=told.append)
     assert len(told) == 4
     assert told[1].startswith("minimax, seed 0: ")
+    assert told[1].endswith("too early to tell")  # two steps
     assert [row["loss"] for row in result["rows"]] == ["vae", "minimax"]
     assert all(len(row["cells"]) == 2 for row in result["rows"])
     json.dumps(result)
@@ -85,10 +86,10 @@ def test_the_table_has_the_best_mean_first_and_failures_last():
     rows = [
         summary("minimax", [cell("minimax", None, verdicts=("not-a-number",))]),
         summary("vae", [cell("vae", 30.0), cell("vae", 34.0, seed=1)]),
-        summary("hinge-sn", [cell("hinge-sn", 9.0)]),
+        summary("hinge-sn", [cell("hinge-sn", 9.0, judged=False)]),
     ]
     *_, first, second, last = table(rows, "means").splitlines()
-    assert first == "| hinge-sn | 9.0 | 9.0 | 2 | 64 | healthy | – |"
+    assert first == "| hinge-sn | 9.0 | 9.0 | 2 | 64 | too early to tell | – |"
     assert second == "| vae | 32.0 [6.6, 57.4] | 30.0 | 2 | 64 | healthy | 58.7 |"
     assert last == "| minimax | – | – | 2 | 64 | not-a-number | 29.6 |"
     assert agreement(rows) is None

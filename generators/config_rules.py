@@ -1,6 +1,6 @@
 """Which values of a config do not go together, and what to choose instead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,15 @@ GANS = ("gan", "bigan", "stackgan")
 LOSSES_WITH_LABELS = ("minimax", "non-saturating", "least-squares")
 
 
+def listed(words: Sequence[str]) -> str:
+    """
+    >>> listed(["clip", "penalty", "spectral"]), listed(["spectral"])
+    ('clip, penalty or spectral', 'spectral')
+    """
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def check_combination(config: "Config") -> None:
     """Raises ConfigError, naming the keys and the choices, for the first rule that is broken."""
     for rule in RULES:
@@ -55,7 +64,7 @@ def check_used(config: "Config") -> None:
     readers = {
         "stage_two_from": ("model 'stackgan'", config.model == "stackgan"),
         "discriminator.minibatch_kernels": (
-            "a discriminator.architecture other than 'patch'",
+            "discriminator.architectures other than 'patch'",
             config.discriminator.architecture != "patch",
         ),
         "tricks.diversity": ("loss 'began'", began),
@@ -75,8 +84,29 @@ def check_used(config: "Config") -> None:
         found = getattr(part, name)
         if found != default and not is_read:
             raise ConfigError(
-                f"{key} is read by {reader} alone: choose that, or set it to {default!r}, got {found!r}"
+                f"{key} is read by {reader} alone: set it to {default!r}, got {found!r}"
             )
+
+
+def may_bound(config: "Config") -> tuple[str, ...]:
+    """What could bound the slope of a discriminator of this config, each as it is written in one."""
+    ways = {
+        "discriminator.clip (0.01)": config.model != "cyclegan",
+        "penalty.name 'gradient-penalty'": may_have_penalty(config) and config.model != "bigan",
+        "discriminator.spectral": True,
+    }
+    return tuple(way for way, is_possible in ways.items() if is_possible)
+
+
+def may_have_penalty(config: "Config") -> bool:
+    """Whether some penalty goes together with the rest of the config."""
+    game = config.model not in ("vae", "cyclegan") and config.loss != "began"
+    return game and not _mixes_images(config)
+
+
+def _mixes_images(config: "Config") -> bool:
+    discriminator = config.discriminator
+    return discriminator.normalisation == "batch" or discriminator.minibatch_kernels > 0
 
 
 def _model_and_architectures(config: "Config") -> None:
@@ -86,10 +116,18 @@ def _model_and_architectures(config: "Config") -> None:
     ):
         found = getattr(config, part).architecture
         if found not in choices:
+            fitting = [name for name in choices if _suits_began(config, part, name)]
             raise ConfigError(
                 f"{part}.architecture {found!r} does not fit model {config.model!r}: "
-                f"choose {' or '.join(choices)}"
+                f"choose {' or '.join(fitting)}"
             )
+
+
+def _suits_began(config: "Config", part: str, architecture: str) -> bool:
+    """Whether a choice would not be refused at once for the sake of BEGAN."""
+    if config.model != "gan" or part == "generator":
+        return True
+    return (architecture == "autoencoder") == (config.loss == "began")
 
 
 def _model_and_task(config: "Config") -> None:
@@ -126,8 +164,7 @@ def _wasserstein_is_bounded(config: "Config") -> None:
     bounded = config.penalty.name in ("gradient-penalty", "dragan") or discriminator.spectral
     if config.loss == "wasserstein" and not bounded and not discriminator.clip:
         raise ConfigError(
-            "loss 'wasserstein' needs a bounded discriminator: set discriminator.clip (0.01), "
-            "penalty.name 'gradient-penalty' or discriminator.spectral"
+            f"loss 'wasserstein' needs a bounded discriminator: set {listed(may_bound(config))}"
         )
 
 
@@ -188,18 +225,31 @@ def _model_and_loss(config: "Config") -> None:
 def _smoothing_and_loss(config: "Config") -> None:
     if config.tricks.label_smoothing and config.loss not in LOSSES_WITH_LABELS:
         raise ConfigError(
-            f"tricks.label_smoothing needs a loss with labels, got loss {config.loss!r}: choose "
-            f"{', '.join(LOSSES_WITH_LABELS)}, or set it to 0"
+            f"tricks.label_smoothing needs a loss with labels, got loss {config.loss!r}: "
+            f"{_choose_labels(config)}set it to 0"
         )
+
+
+def _choose_labels(config: "Config", but: str = "") -> str:
+    """The advice to take a loss with labels, empty where there is none to take."""
+    if config.loss == "began":  # whose discriminator no other loss can use
+        return ""
+    fitting = [loss for loss in LOSSES_WITH_LABELS if loss in LOSSES_OF[config.model]]
+    return f"choose {', '.join(loss for loss in fitting if loss != but)}, or "
 
 
 def _gates(config: "Config") -> None:
     if not config.tricks.gated:
         return
-    if config.model != "gan" or config.loss not in LOSSES_WITH_LABELS:
+    if config.model != "gan":
         raise ConfigError(
-            f"the gates of tricks compare losses with labels: model must be 'gan' and loss one of "
-            f"{', '.join(LOSSES_WITH_LABELS)}, got {config.model!r} and {config.loss!r}"
+            f"the gates of tricks are for model 'gan', got {config.model!r}: set them to 0"
+        )
+    if config.loss not in LOSSES_WITH_LABELS:
+        never_passed = "minimax" if config.tricks.gate_generator else ""
+        raise ConfigError(
+            f"the gates of tricks compare losses with labels, got loss {config.loss!r}: "
+            f"{_choose_labels(config, but=never_passed)}set them to 0"
         )
     if config.tricks.gate_generator and config.loss == "minimax":
         raise ConfigError(
@@ -213,7 +263,7 @@ def _tricks_of_gans(config: "Config") -> None:
     if config.model not in GANS and (tricks.instance_noise or tricks.augmentation != "none"):
         raise ConfigError(
             f"tricks.instance_noise and tricks.augmentation are for models {', '.join(GANS)}, "
-            f"got {config.model!r}"
+            f"got {config.model!r}: set them to 0 and 'none'"
         )
 
 
@@ -221,7 +271,7 @@ def _codes_and_penalty(config: "Config") -> None:
     if config.model == "bigan" and config.penalty.name not in ("none", "r1"):
         raise ConfigError(
             f"penalty.name {config.penalty.name!r} needs points between pairs of image and code, "
-            "which model 'bigan' has not: choose none or r1"
+            f"which model 'bigan' has not: choose none{'' if _mixes_images(config) else ' or r1'}"
         )
 
 
@@ -237,12 +287,13 @@ def _cycle_is_bounded_by_norms(config: "Config") -> None:
 
 
 def _virtual_norm(config: "Config") -> None:
-    norms = (config.generator.normalisation, config.discriminator.normalisation)
-    if "virtual" in norms and config.model != "gan":
-        raise ConfigError(
-            f"normalisation 'virtual' is for model 'gan', got {config.model!r}: choose another norm"
-        )
-    if norms[1] == "virtual" and config.discriminator.minibatch_kernels:
+    for part in ("generator", "discriminator"):
+        if getattr(config, part).normalisation == "virtual" and config.model != "gan":
+            raise ConfigError(
+                f"{part}.normalisation 'virtual' is for model 'gan', got {config.model!r}: "
+                "choose another norm"
+            )
+    if config.discriminator.normalisation == "virtual" and config.discriminator.minibatch_kernels:
         raise ConfigError(
             "discriminator.minibatch_kernels would compare images with the reference batch of "
             "discriminator.normalisation 'virtual': set it to 0 or choose another norm"
@@ -266,8 +317,6 @@ RULES: tuple[Callable[["Config"], None], ...] = (
     _model_and_task,
     _model_and_loss,
     _vae_has_no_discriminator,
-    _penalty_and_norm,
-    _wasserstein_is_bounded,
     _began_and_autoencoder,
     _began_judges_by_reconstruction,
     _smoothing_and_loss,
@@ -275,7 +324,10 @@ RULES: tuple[Callable[["Config"], None], ...] = (
     _tricks_of_gans,
     _codes_and_penalty,
     _cycle_is_bounded_by_norms,
+    _penalty_and_norm,
+    _wasserstein_is_bounded,
     _virtual_norm,
     _lecture_widths,
     _conditional_stack,
 )
+"""In an order in which what one advises is not what another refuses."""

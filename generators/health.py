@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generators.config import Config
+from generators.config_rules import listed, may_bound
 
 # What a line of the log holds beside the watched values.
 NO_VALUES = ("images_seen", "images_total", "seconds", "error")
@@ -166,7 +167,7 @@ def unbounded_discriminator(history: Sequence[Moment], config: Config) -> Verdic
         "The discriminator's loss is unbounded",
         f"The discriminator's loss has fallen to {fallen[-1].values['d_loss']:.3g}; after "
         f"{judged[0].images_seen:,} images its size was {first:.2g}. A smaller "
-        "discriminator.clip, a gradient penalty or spectral norms would bound it.",
+        f"{listed(may_bound(config))} would bound it.",
         fallen[0].images_seen,
     )
 

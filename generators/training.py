@@ -15,6 +15,7 @@ from torch import Tensor
 from generators import checkpoint
 from generators.checkpoint import CheckpointError
 from generators.config import Config
+from generators.config_rules import may_have_penalty
 from generators.data import Images, check_data, count_classes, data_hash
 from generators.distributed import average, check_shared, share_batch_norms
 from generators.ema import Ema
@@ -216,9 +217,14 @@ class Trainer:
             if not np.isfinite(value):
                 raise TrainingDiverged(
                     f"{name} became {value} by step {self.step} ({self.images_seen} images): "
-                    "lower the learning rates or add a penalty"
+                    f"lower the learning rates{self._or_penalty}"
                 )
         return values
+
+    @property
+    def _or_penalty(self) -> str:
+        can_have_one = self.config.penalty.name == "none" and may_have_penalty(self.config)
+        return " or add a penalty" if can_have_one else ""
 
     @torch.inference_mode()
     def sample_grid(self) -> Images:

@@ -1,5 +1,6 @@
 """Every verdict has a run that really fails so; a healthy run has none at any report."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -104,6 +105,10 @@ def test_a_wasserstein_discriminator_without_a_bound_falls_and_falls():
     found = verdict("unbounded-discriminator", history, config)
     assert history[-1].values["d_loss"] < -5 * abs(history[10].values["d_loss"])
     assert "after 320 images" in found.evidence
+    assert "penalty.name 'gradient-penalty' or discriminator.spectral would" in found.evidence
+    mixing = replace(config, discriminator=replace(config.discriminator, normalisation="batch"))
+    found = verdict("unbounded-discriminator", history, mixing)
+    assert "A smaller discriminator.clip (0.01) or discriminator.spectral would" in found.evidence
 
 
 @pytest.mark.parametrize(("blind_to", "word"), [("fake", "real"), ("real", "fake")])
@@ -148,7 +153,7 @@ def test_a_learning_rate_of_1_ends_in_no_number():
     (found,) = diagnose(history, config)
     assert found.name == "not-a-number"
     assert found.evidence == history[-1].error
-    assert "lower the learning rates" in found.evidence
+    assert found.evidence.endswith("lower the learning rates")  # a penalty it has
     assert found.since_images == history[-1].images_seen <= 160
 
 

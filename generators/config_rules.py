@@ -40,6 +40,7 @@ LOSSES_OF = {
     "srgan": SIMPLE_LOSSES,
 }
 GANS = ("gan", "bigan", "stackgan")
+DCGAN_NORMED_FROM_PX = 16
 LOSSES_WITH_LABELS = ("minimax", "non-saturating", "least-squares")
 
 
@@ -86,6 +87,22 @@ def check_used(config: "Config") -> None:
             raise ConfigError(
                 f"{key} is read by {reader} alone: set it to {default!r}, got {found!r}"
             )
+
+
+def check_size(config: "Config", resolution_px: int) -> None:
+    """Raises ConfigError for a norm that nothing would read with images of this side.
+
+    A file that was trained may hold one; a run that begins may not.
+    """
+    judge = config.discriminator
+    single = judge.architecture == "dcgan" and resolution_px < DCGAN_NORMED_FROM_PX
+    if single and config.model != "stackgan" and judge.normalisation != "none":
+        raise ConfigError(
+            f"discriminator.normalisation {judge.normalisation!r} has no effect on images of "
+            f"{resolution_px} px, for which architecture 'dcgan' has one convolution, and norms come "
+            "after the second: set it to 'none', choose discriminator.architecture 'demo', or images "
+            f"of at least {DCGAN_NORMED_FROM_PX} px"
+        )
 
 
 def may_bound(config: "Config") -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from generators.config import Config
+from generators.config_rules import check_size
 from generators.feed import Share
 from generators.health import Moment, Verdict, diagnose, is_judged
 from generators.tensorboard_log import TensorBoardLog
@@ -42,7 +43,7 @@ class RunFolder:
         """A new run, or with `resume` the one left here, if any; one of its processes, by `share`.
 
         Raises RunFolderError where a run would be overwritten, CheckpointError where the one here
-        is damaged or of another config or data.
+        is damaged or of another config or data, ConfigError where a new one has a norm without effect.
         """
         found = self.checkpoint_path.exists()
         if found and not resume:
@@ -54,6 +55,7 @@ class RunFolder:
                 self.checkpoint_path, data.images, data.labels, config=config, share=share
             )
         else:
+            check_size(config, data.images.shape[1])
             trainer = Trainer(config, data.images, data.labels, _class_count(data), share=share)
         if trainer.share.first:
             self.samples_folder.mkdir(parents=True, exist_ok=True)

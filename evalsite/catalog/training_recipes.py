@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from evalsite.catalog.models import Dataset
-from generators.config import Config, available_configs, load_config
+from generators.config import Config, ConfigError, available_configs, load_config
+from generators.config_rules import check_size
 
 SMALLEST_PX, LARGEST_PX = 8, 128
 """What networks are made for."""
@@ -74,7 +75,9 @@ def recipes() -> dict[str, list[Recipe]]:
 
 def refusals(config: Config, dataset: Dataset) -> list[str]:
     """Why a configuration cannot be trained on a data set, and what could be; empty if it can."""
-    checks = (_size(dataset), _classes(config, dataset), _enlarged(config, dataset))
+    checks = (
+        _size(dataset), _normed(config, dataset), _classes(config, dataset), _enlarged(config, dataset)
+    )  # fmt: skip
     return [words for words in (*checks, *_ends(config, dataset)) if words]
 
 
@@ -107,6 +110,14 @@ def _size(dataset: Dataset) -> str:
         f"The images of {dataset} are {dataset.resolution_px} px wide, and networks here are made for"
         f" {SMALLEST_PX} to {LARGEST_PX} px: import the data set again with another --resolution."
     )
+
+
+def _normed(config: Config, dataset: Dataset) -> str:
+    try:
+        check_size(config, dataset.resolution_px)
+    except ConfigError as error:
+        return f"{error}."
+    return ""
 
 
 def _classes(config: Config, dataset: Dataset) -> str:

@@ -335,6 +335,7 @@ def test_a_bad_change_is_named_beside_its_field(train, data, changes, words):
         ({}, {"config": "stackgan-emoji"}, "choose another data set or recipe."),
         ({"classes": "01"}, {"config": "sneakers-to-boots"}, "from_class is 7, and Other has classes 0 to 1"),
         ({"resolution_px": 9}, {"config": "enlarge-14-to-28"}, "divide the 9 px of Other, got 2: choose 3."),
+        ({"resolution_px": 12}, {"config": "dcgan-28"}, "no effect on images of 12 px"),
         ({"resolution_px": 129, "classes": "01"}, {}, "made for 8 to 128 px"),
     ],
 )  # fmt: skip

@@ -1,8 +1,11 @@
 import ast
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from generators import config as module
 from generators.config import (
@@ -13,7 +16,9 @@ from generators.config import (
     parse_override,
 )
 from generators.config_reading import build
-from generators.config_rules import RULES
+from generators.config_rules import RULES, check_size
+from generators.models import create_model
+from generators.networks import ImageShape, ShapeError
 
 
 def test_the_ladder_of_four_is_shipped_and_described():
@@ -327,6 +332,36 @@ def refuses(rule, config):
 )
 def test_a_combination_that_holds_is_not_refused(name, changes):
     load_config(name, **changes)
+
+
+@pytest.mark.parametrize("model", ["dcgan-28", "vae", "bigan"])
+def test_a_norm_that_a_single_layer_would_not_have_is_refused_with_the_size(model):
+    small = {"discriminator.architecture": "dcgan", "discriminator.normalisation": "layer"}
+    config = load_config(model, **small)
+    words = (
+        r"discriminator\.normalisation 'layer' has no effect on images of 15 px, .* at least 16 px"
+    )
+    with pytest.raises(ConfigError, match=words):
+        check_size(config, 15)
+    check_size(config, 16)
+    for advised in ({"normalisation": "none"}, {"architecture": "demo"}):
+        check_size(replace(config, discriminator=replace(config.discriminator, **advised)), 15)
+
+
+@pytest.mark.parametrize("side_px", [8, 15, 16, 28])
+@pytest.mark.parametrize("model", [*available_configs()])
+def test_every_other_norm_of_a_shipped_config_has_something_to_normalise(model, side_px):
+    config, counts = load_config(model), ImageShape(side_px, 1, 10)
+    try:
+        check_size(config, side_px)
+        with torch.device("meta"):
+            networks = create_model(config, counts)
+    except (ConfigError, ShapeError):  # of a norm without effect, or for the size
+        return
+    for part in ("generator", "discriminator"):
+        if getattr(config, part).normalisation != "none" and hasattr(networks, part):
+            kinds = {type(module) for module in getattr(networks, part).modules()}
+            assert kinds & {nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d}, part
 
 
 ZOO = [

@@ -43,6 +43,16 @@ def board(out):
     return EventAccumulator(str(out / "tensorboard"), size_guidance={"scalars": 0}).Reload()
 
 
+def test_a_norm_without_effect_is_refused_before_training(source, tmp_path, capsys):
+    judge = ["--set=discriminator.architecture=dcgan", "--set=discriminator.normalisation=group"]
+    assert train(source, tmp_path / "run", *judge) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "generators: discriminator.normalisation 'group' has no effect on images"
+    )
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_log_holds_all_that_was_watched(source, tmp_path):
     train(source, tmp_path / "run")
     last = log(tmp_path / "run")[-1]

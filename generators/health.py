@@ -38,6 +38,10 @@ GUESSING = {
 }
 # The losses under which a positive logit calls an image real.
 SIGNED = ("minimax", "non-saturating", "hinge")
+# The shares of either kind that are called real, and the loss under which no logit calls an image so:
+# a critic's differences alone mean something.
+CALLS = ("d_real", "d_fake")
+CALLING_NONE = "wasserstein"
 
 WON = (
     0.05  # of what guessing costs beyond no mistakes: what is left to a discriminator that has won
@@ -91,6 +95,15 @@ class Verdict:
     def as_dict(self) -> dict[str, str | int]:
         """Plain values, fit for JSON."""
         return asdict(self)
+
+
+def is_told(name: str, loss: str) -> bool:
+    """Whether a watched value says something under this loss.
+
+    >>> is_told("d_real", "hinge"), is_told("d_real", "wasserstein"), is_told("d_loss", "wasserstein")
+    (True, False, True)
+    """
+    return name not in CALLS or loss != CALLING_NONE
 
 
 Rule = Callable[[Sequence[Moment], Config], Verdict | None]
@@ -174,7 +187,7 @@ def unbounded_discriminator(history: Sequence[Moment], config: Config) -> Verdic
 
 def discriminator_shortcut(history: Sequence[Moment], config: Config) -> Verdict | None:
     """The discriminator calls everything real, or everything fake."""
-    judged = _judged(history, config, "d_real", "d_fake") if config.loss in SIGNED else []
+    judged = _judged(history, config, *CALLS) if config.loss in SIGNED else []
     for word, lean in (("real", 1.0), ("fake", 0.0)):
         if stuck := _lasting(judged, partial(_leans, lean)):
             return Verdict(
@@ -319,7 +332,7 @@ def _smoothed(config: Config) -> str:
 
 
 def _leans(lean: float, values: Mapping[str, float]) -> bool:
-    return all(abs(values[name] - lean) < 1 - ALL for name in ("d_real", "d_fake"))
+    return all(abs(values[name] - lean) < 1 - ALL for name in CALLS)
 
 
 def _collapsed(values: Mapping[str, float]) -> bool:

@@ -180,20 +180,33 @@ def code_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 class AdversarialLoss:
     """Both players' losses; `sees_real` says that the generator's needs D on real images too.
 
-    Above `middle` D calls an image real: half way between what real and fake images are to get.
+    Above `middle` D calls an image real: half way between what real and fake images are to get. It is
+    None where only differences of D mean something.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Parts]
     generator: Callable[[Tensor | None, Tensor], Tensor]
     sees_real: bool = False
-    middle: float = 0.0
+    middle: float | None = 0.0
+
+    def called_real(self, on_real: Tensor, on_fake: Tensor) -> dict[str, Tensor]:
+        """The shares of either kind that D calls real, or more real than the other's average.
+
+        Both are 0 where D says neither yes nor no.
+        """
+        if self.middle is None:
+            none = torch.zeros_like(on_real.mean())
+            return {"d_real": none, "d_fake": none}
+        real = on_real > (on_fake.mean() if self.sees_real else self.middle)
+        fake = on_fake > (on_real.mean() if self.sees_real else self.middle)
+        return {"d_real": real.float().mean(), "d_fake": fake.float().mean()}
 
 
 LOSSES = {
     "minimax": AdversarialLoss(cross_entropy, minimax_generator),
     "non-saturating": AdversarialLoss(cross_entropy, non_saturating_generator),
     "least-squares": AdversarialLoss(least_squares, least_squares_generator, middle=0.5),
-    "wasserstein": AdversarialLoss(wasserstein, wasserstein_generator),
+    "wasserstein": AdversarialLoss(wasserstein, wasserstein_generator, middle=None),
     "hinge": AdversarialLoss(hinge, wasserstein_generator),
     "relativistic": AdversarialLoss(relativistic, relativistic_generator, sees_real=True),
 }

@@ -22,6 +22,7 @@ from generators.ema import Ema
 from generators.examination import SAMPLES, Reference, examine
 from generators.feed import FIRST, Feed, RealImages, RecordedFeed, Share
 from generators.graphs import Recorder, as_cuda_graph
+from generators.health import is_told
 from generators.models import create_model
 from generators.networks.shape import ImageShape
 from generators.optimisers import Optimisers
@@ -183,7 +184,8 @@ class Trainer:
 
     def _report(self, on_progress: Callable[[Progress], None] | None, *, with_grid: bool) -> None:
         steps = (self.step - 1) % self._report_every + 1
-        values = {name: value / steps for name, value in self._finite_sums().items()}
+        sums = self._finite_sums()
+        values = {name: sums[name] / steps for name in sums if is_told(name, self.config.loss)}
         self._sums.zero_()
         if on_progress:
             if self._examination_due(steps):

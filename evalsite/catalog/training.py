@@ -8,21 +8,28 @@ import numpy as np
 from django.core.files.storage import default_storage
 from PIL import Image
 
-from evalsite.catalog.models import SampleSheet, TrainingRun
+from evalsite.catalog.models import LossPoint, SampleSheet, TrainingRun
 from evalsite.jobs import JobState
 from generators.animation import MOST_FRAMES, animate
 from generators.config import Config, ConfigError
 from generators.data import Images
-from generators.health import Moment, Verdict, diagnose
+from generators.health import Moment, Verdict, diagnose, is_told
 from generators.health import is_judged as is_long_enough
 
 
 def history(run: TrainingRun) -> list[Moment]:
     """Every moment of a run in order; that it diverged is told of a run that has failed alone."""
     points = run.losses.all()
-    moments = [Moment.of({**point.values, "images_seen": point.images_seen}) for point in points]
+    moments = [Moment.of(_told(run, point)) for point in points]
     has_failed = run.state == JobState.FAILED
     return [moment for moment in moments if has_failed or not moment.error]
+
+
+def _told(run: TrainingRun, point: LossPoint) -> dict[str, Any]:
+    """What a report says: runs of another time also watched what means nothing under their loss."""
+    loss = run.config.get("loss", "")
+    values = {name: value for name, value in point.values.items() if is_told(name, loss)}
+    return {**values, "images_seen": point.images_seen}
 
 
 def verdicts(run: TrainingRun, moments: Sequence[Moment]) -> list[Verdict]:

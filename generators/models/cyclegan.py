@@ -109,8 +109,7 @@ class CycleGan(Model):
         return {
             "d_gradient": optimisers.descend("discriminator", loss),
             "d_loss": loss.detach(),
-            "d_real": (on_real > game.middle).float().mean(),
-            "d_fake": (on_fake > game.middle).float().mean(),
+            **game.called_real(on_real, on_fake),
         }
 
     def _train_generators(

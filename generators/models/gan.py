@@ -140,11 +140,8 @@ class Gan(Model):
         return loss.discriminator(on_real, on_fake, self.config.tricks.label_smoothing)
 
     def called_real(self, on_real: Tensor, on_fake: Tensor) -> dict[str, Tensor]:
-        """The shares of either kind that it calls real, or more real than the other's average."""
-        loss = LOSSES[self.config.loss]
-        real = on_real > (on_fake.mean() if loss.sees_real else loss.middle)
-        fake = on_fake > (on_real.mean() if loss.sees_real else loss.middle)
-        return {"d_real": real.float().mean(), "d_fake": fake.float().mean()}
+        """The shares of either kind that it calls real."""
+        return LOSSES[self.config.loss].called_real(on_real, on_fake)
 
     def _ungated(self, parts: Parts) -> Tensor | None:
         """The sum of the parts that are above their gates; None if no part is."""

@@ -155,6 +155,17 @@ def test_a_configuration_of_another_time_has_curves_but_no_verdicts(client, trai
     assert not {"Healthy", "oo early"} & set(re.findall("Healthy|oo early", page))
 
 
+def test_a_critic_is_not_said_to_call_images_real(client, trained):
+    values = {"d_loss": -0.5, "d_real": 0.9, "d_fake": 0.8}  # as runs once watched it
+    watch(trained, *[values] * 3)
+    assert "Called real" in page_of(client, trained)
+    config = {"loss": "wasserstein", "discriminator.spectral": True}
+    type(trained.run).jobs.update(config=load_config("demo-15", **config).as_dict())
+    page = page_of(client, trained)
+    assert "Called real" not in page
+    assert "Losses: discriminator -0.5" in page
+
+
 def test_programs_read_state_curves_and_verdicts(client, trained):
     watch(trained, *[{"d_loss": 0.01, "g_loss": 6.0}] * 50)
     found = client.get(reverse("training_json", args=[trained.slug])).json()

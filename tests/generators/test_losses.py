@@ -6,6 +6,7 @@ import torch
 
 from generators import losses
 from generators.config import LOSSES as NAMES
+from generators.health import CALLS, is_told
 from generators.losses import (
     LOSSES,
     began,
@@ -121,6 +122,15 @@ def test_every_name_a_config_may_choose_has_its_equation():
     assert {*LOSSES, "began"} == set(NAMES)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_who_is_called_real_is_told_where_the_loss_has_a_middle(name):
+    found = LOSSES[name].called_real(torch.tensor([3.0, 3.0]), torch.tensor([-3.0, 5.0]))
+    assert is_told("d_real", name) == (LOSSES[name].middle is not None)
+    assert [float(found[key]) for key in CALLS] == (
+        [1.0, 0.5] if is_told("d_real", name) else [0, 0]
+    )
+
+
 def test_every_loss_names_its_paper_and_shows_a_value():
     functions = inspect.getmembers(losses, inspect.isfunction)
     equations = [function for _, function in functions if function.__module__ == losses.__name__]
@@ -162,7 +172,7 @@ def test_the_divergence_of_a_code_by_hand():
 
 
 def test_reconstruction_is_a_log_likelihood_but_for_a_constant():
-    x, one, other = (torch.randn(3, 2, 4, 4) for _ in range(3))
+    x, one, other = (torch.randn(3, 2, 4, 4, dtype=torch.float64) for _ in range(3))
     normal = torch.distributions.Normal
     by_torch = [-normal(mean, 0.5**0.5).log_prob(x).sum((1, 2, 3)) for mean in (one, other)]
     found = [reconstruction(x, mean) for mean in (one, other)]

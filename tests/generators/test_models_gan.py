@@ -71,6 +71,16 @@ def test_a_sure_discriminator_calls_real_images_real_and_fakes_fake(run):
     assert values["d_real"] == values["d_fake"] == 1
 
 
+@pytest.mark.parametrize(
+    "bound", [{"penalty.name": "gradient-penalty"}, {"discriminator.clip": 0.01}]
+)
+def test_a_critic_is_not_said_to_call_images_real(run, bound):
+    trainer = run(**{**FREE, "loss": "wasserstein", **bound})
+    (values,) = values_of(trainer, images=4)
+    assert values.keys() >= {"d_loss", "g_loss", "d_gradient", "g_gradient"}
+    assert not {"d_real", "d_fake"} & values.keys()
+
+
 def test_a_relativistic_generator_is_shown_real_images_too(run, monkeypatch):
     judged = []
     trainer = run(loss="relativistic")

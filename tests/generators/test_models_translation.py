@@ -116,6 +116,15 @@ def test_what_is_shown_is_the_inputs_the_results_and_the_targets(recipe, data, n
         assert torch.equal(given, interpolate(shrink(last, 2), scale_factor=2))
 
 
+def test_critics_of_a_cyclegan_are_not_said_to_call_images_real(recipe, data):
+    bound = {"loss": "wasserstein", "discriminator.spectral": True}
+    seen = []
+    trainer = Trainer(recipe(CYCLE, **bound), *data, 4, device=CPU)
+    trainer.advance(images=4, on_progress=lambda progress: seen.append(progress.values))
+    assert seen[0].keys() >= {"d_loss", "cycle"}
+    assert not {"d_real", "d_fake"} & seen[0].keys()
+
+
 def apart(trainer, pick):
     """The mean difference of two rows of the pictures that are shown, picked from them."""
     pictures, _ = trainer.model.show(trainer.ema.averages, trainer.data)

@@ -1,5 +1,7 @@
 """The codes that images are made from: row i is a function of the seed and i alone."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,4 +54,26 @@ def balanced_labels(class_count: int, start: int, count: int) -> NDArray[np.int6
     >>> balanced_labels(3, 2, 5)
     array([2, 0, 1, 2, 0])
     """
-    return np.arange(start, start + count, dtype=np.int64) % class_count
+    return labels_in_turn(range(class_count), start, count)
+
+
+def labels_in_turn(classes: Sequence[int], start: int, count: int) -> NDArray[np.int64]:
+    """Class `classes[i % len(classes)]` for image i.
+
+    >>> labels_in_turn([7, 3], 1, 4)
+    array([3, 7, 3, 7])
+    """
+    turns = np.arange(start, start + count, dtype=np.int64) % len(classes)
+    return np.asarray(classes, np.int64)[turns]
+
+
+def check_classes(classes: Sequence[int] | None, class_count: int | None) -> None:
+    """Raises ValueError unless a network with so many classes (0, None: without) can draw these."""
+    if classes is None:
+        return
+    if not class_count:
+        raise ValueError("this generator draws without classes: there is no label to choose")
+    unknown = [each for each in classes if not 0 <= each < class_count]
+    if unknown or not classes:
+        got = ", ".join(map(str, unknown)) or "none"
+        raise ValueError(f"label must be from 0 to {class_count - 1}, got {got}")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.random
 from numpy.typing import NDArray
 
-from generators.noise import BLOCK_IMAGES, balanced_labels, noise
+from generators.noise import BLOCK_IMAGES, labels_in_turn, noise
 from generators.onnx_network import Network, read_network
 from sandbox import child
 from sandbox.errors import ModelRefusedError
@@ -28,14 +28,22 @@ class Request:
     resolution_px: int = 0
     channels: int = 0
     class_count: int | None = None
+    classes: list[int] | None = None
 
 
 class Sampler:
     """A network, loaded, with the layout and range of its images learned from the first block."""
 
-    def __init__(self, data: bytes, network: Network, class_count: int | None) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        network: Network,
+        class_count: int | None,
+        classes: list[int] | None = None,
+    ) -> None:
         self.network = network
         self.class_count = _class_count(network, class_count)
+        self.classes = classes or range(self.class_count or 0)
         self.block = network.noise.batch or BLOCK_IMAGES
         self._session = Session(data)
         self._signed: bool | None = None
@@ -52,7 +60,7 @@ class Sampler:
         codes = noise(seed, first, self.block, int(np.prod(shape.shape)))
         feed: dict[str, NDArray[Any]] = {shape.name: shaped(codes, shape)}
         if self.network.label and self.class_count:
-            labels = balanced_labels(self.class_count, first, self.block)
+            labels = labels_in_turn(self.classes, first, self.block)
             feed[self.network.label.name] = shaped(labels, self.network.label)
         (output,) = self._session.run([self.network.output], feed, f"{self.block} codes")
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fu":
@@ -107,7 +115,7 @@ def answer(asked: dict[str, Any]) -> None:
     """Writes the signature as JSON, or exactly count × H × W × C bytes of images."""
     request, data = Request(**asked), sys.stdin.buffer.read()
     network = read_network(data)
-    sampler = Sampler(data, network, request.class_count)
+    sampler = Sampler(data, network, request.class_count, request.classes)
     images = sampler.images(request.seed, 0)
     if request.count == 0:
         found = {"resolution_px": images.shape[1], "channels": images.shape[3]}

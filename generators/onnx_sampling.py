@@ -1,7 +1,7 @@
 """Images from an uploaded ONNX network, which only a confined process ever opens."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def sample_onnx(
     batch: int = 256,
     start: int = 0,
     class_count: int | None = None,
+    classes: Sequence[int] | None = None,
     timeout_s: float = 600.0,
     memory_mb: int = MEMORY_MB,
     largest_mb: int = LARGEST_MB,
@@ -75,7 +76,8 @@ def sample_onnx(
 ) -> Iterator[NDArray[np.uint8]]:
     """Images `start` to `start + count` of the pool of `seed`, uint8 (≤ batch, H, W, C) batches.
 
-    Image i depends on the seed and i alone. `timeout_s` bounds the time spent waiting for the
+    Image i depends on the seed, i and its class alone; `classes` take turns, all of them if None, and
+    must be some that the network has. `timeout_s` bounds the time spent waiting for the
     process, `memory_mb` its address space, `largest_mb` the file. Raises ModelRefusedError,
     SandboxFailedError, SandboxUnavailableError, and ValueError for an impossible range.
     """
@@ -84,7 +86,13 @@ def sample_onnx(
             f"count and batch must be at least 1, start and seed at least 0, "
             f"got {count}, {batch}, {start} and {seed}"
         )
-    asked = {"count": count, "start": start, "seed": seed, "class_count": class_count}
+    asked: dict[str, Any] = {
+        "count": count,
+        "start": start,
+        "seed": seed,
+        "class_count": class_count,
+    }
+    asked["classes"] = None if classes is None else list(classes)
     asked |= {"resolution_px": resolution_px, "channels": channels}
     shape = (resolution_px, resolution_px, channels)
     image_bytes = resolution_px * resolution_px * channels

@@ -1,7 +1,7 @@
 """Images from a trained generator: image i of a seed is the same in any range or batch."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from generators.data import Images
 from generators.models import kept
 from generators.networks import ImageShape, ShapeError
 from generators.networks.layers import release_spectrally
-from generators.noise import BLOCK_IMAGES, balanced_labels, check_truncation, noise
+from generators.noise import BLOCK_IMAGES, check_classes, check_truncation, labels_in_turn, noise
 
 KIND = "generator"
 
@@ -42,9 +42,16 @@ class TrainedGenerator:
         """Whether the network takes a label beside the noise."""
         return self.shape.class_count > 0
 
-    def labels(self, start: int, count: int) -> NDArray[np.int64] | None:
-        """The classes (count,) that images from `start` on are asked for, None without classes."""
-        return balanced_labels(self.shape.class_count, start, count) if self.has_classes else None
+    def labels(
+        self, start: int, count: int, classes: Sequence[int] | None = None
+    ) -> NDArray[np.int64] | None:
+        """The classes (count,) that images from `start` on are asked for, None without classes.
+
+        They take turns: `classes`, or all of them.
+        """
+        if not self.has_classes:
+            return None
+        return labels_in_turn(classes or range(self.shape.class_count), start, count)
 
 
 def default_device() -> torch.device:
@@ -110,14 +117,15 @@ def sample(
     batch: int = 256,
     start: int = 0,
     truncation: float | None = None,
+    classes: Sequence[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Images]:
     """Images `start` to `start + count` of the pool of `seed`, as uint8 (≤ batch, H, W, C) batches.
 
     `generator` is a file, or what was loaded from one. Workers that share a pool each ask for their
-    own range. Classes, if any, are those of `TrainedGenerator.labels`; `truncation` is that of
-    `noise`. `progress` is called with the number of images made so far. Raises CheckpointError if
-    the file is no generator, ValueError for a negative count or start or too small a truncation.
+    own range. `classes` take turns, all of them if None; `truncation` is that of `noise`. `progress`
+    is called with the number of images made so far. Raises CheckpointError if the file is no
+    generator, ValueError for a negative count or start, too small a truncation or unknown classes.
     """
     if min(count, start, seed) < 0 or batch < 1:
         raise ValueError(
@@ -128,7 +136,8 @@ def sample(
     loaded = generator if isinstance(generator, TrainedGenerator) else load_generator(generator)
     if loaded.config.translation.task != "none":
         raise ValueError(f"{loaded.config.title!r} makes images of images, not of noise")
-    draw = partial(sample_block, loaded, seed, truncation=truncation)
+    check_classes(classes, loaded.shape.class_count)
+    draw = partial(sample_block, loaded, seed, truncation=truncation, classes=classes)
     return _sample(loaded, range(start, start + count), draw, batch, progress)
 
 
@@ -154,14 +163,19 @@ def _sample(
 
 
 def sample_block(
-    generator: TrainedGenerator, seed: int, first: int, *, truncation: float | None = None
+    generator: TrainedGenerator,
+    seed: int,
+    first: int,
+    *,
+    truncation: float | None = None,
+    classes: Sequence[int] | None = None,
 ) -> Images:
     """The BLOCK_IMAGES images from `first`, a multiple of BLOCK_IMAGES."""
     device = _device(generator.network)
     codes = noise(seed, first, BLOCK_IMAGES, generator.config.z_dim, truncation)
     z = torch.from_numpy(codes).to(device)
-    classes = generator.labels(first, BLOCK_IMAGES)
-    labels = None if classes is None else torch.from_numpy(classes).to(device)
+    asked = generator.labels(first, BLOCK_IMAGES, classes)
+    labels = None if asked is None else torch.from_numpy(asked).to(device)
     return render(generator.network, z, labels)
 
 

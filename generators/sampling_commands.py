@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from generators.noise import balanced_labels
+from generators.noise import check_classes, labels_in_turn
 from generators.onnx_export import ENCODER, GENERATOR, export
 from generators.onnx_sampling import inspect_onnx, sample_onnx
 from generators.outputs import save_images
@@ -58,6 +56,13 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="T",
         help="redraw each component of the noise until it is within ±T: less variety, surer images",
+    )
+    parser.add_argument(
+        "--label",
+        action="append",
+        metavar="CLASS",
+        dest="labels",
+        help="draw this class, by its number from 0; may be repeated: they take turns",
     )
     parser.add_argument("--classes", type=int, help="of an ONNX network that does not name them")
     parser.set_defaults(run=_sample)
@@ -121,30 +126,44 @@ def _sample(options: argparse.Namespace) -> None:
 
 def _sample_of_noise(options: argparse.Namespace, generator: TrainedGenerator) -> None:
     shape = generator.shape
-    labels = _in_turn(shape.class_count, options.count)
+    classes = _classes(options, shape.class_count)
+    labels = generator.labels(0, options.count, classes)
     with _bar(options.count) as bar:
         batches = sample(
             generator,
             options.count,
             seed=options.seed,
             truncation=options.truncation,
+            classes=classes,
             progress=bar,
         )
         size = (shape.resolution_px, shape.channels)
         save_images(options.out, batches, options.count, *size, labels)
 
 
-def _in_turn(class_count: int, count: int) -> NDArray[np.int64] | None:
-    """The classes of images drawn by class, or None where there are none."""
-    return balanced_labels(class_count, 0, count) if class_count else None
+def _classes(options: argparse.Namespace, class_count: int | None) -> list[int] | None:
+    """The classes that are asked for, None for all; ValueError for some that there are not."""
+    if options.labels is None:
+        return None
+    names = [label for label in options.labels if not label.strip().isdecimal()]
+    if names and class_count:
+        raise ValueError(
+            f"--label takes the number of a class, from 0 to {class_count - 1}, as generators do "
+            f"not know their names: got {names[0]!r}"
+        )
+    classes = [] if names else [int(label) for label in options.labels]
+    check_classes(classes, class_count)
+    return classes
 
 
 def _sample_of_images(options: argparse.Namespace, generator: TrainedGenerator) -> None:
     title = generator.config.title
     if options.inputs is None:
         raise ValueError(f"{title!r} makes images of images: say which with --inputs SOURCE")
-    if options.truncation is not None:
-        raise ValueError(f"--truncation is for noise, but {title!r} makes images of images")
+    for option in ("truncation", "labels"):
+        if getattr(options, option) is not None:
+            name = option.removesuffix("s")
+            raise ValueError(f"--{name} is for noise, but {title!r} makes images of images")
     data = _fitting(options, generator)
     task = generator.config.translation
     given = originals(task, data.images, data.labels, options.count, seed=options.seed)
@@ -184,6 +203,7 @@ def _sample_onnx(options: argparse.Namespace) -> None:
         raise ValueError("--truncation is for a GENERATOR.safetensors, not for an ONNX network")
     insecure = insecure_allowed()
     found = inspect_onnx(options.generator, class_count=options.classes, allow_insecure=insecure)
+    classes = _classes(options, found.class_count)
     with _bar(options.count) as bar:
         batches = sample_onnx(
             options.generator,
@@ -192,10 +212,12 @@ def _sample_onnx(options: argparse.Namespace) -> None:
             resolution_px=found.resolution_px,
             channels=found.channels,
             class_count=options.classes,
+            classes=classes,
             progress=bar,
             allow_insecure=insecure,
         )
-        labels = _in_turn(found.class_count or 0, options.count)
+        every = range(found.class_count or 0)
+        labels = labels_in_turn(classes or every, 0, options.count) if every else None
         size = (found.resolution_px, found.channels)
         save_images(options.out, batches, options.count, *size, labels)
 

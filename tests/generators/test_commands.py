@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -178,6 +179,53 @@ def test_an_exported_network_samples_the_same_pool(generator, tmp_path):
     ours, theirs = (np.load(tmp_path / f"{name}.npz") for name in ("ours", "theirs"))
     assert np.abs(ours["images"].astype(int) - theirs["images"]).max() <= 1
     assert np.array_equal(ours["labels"], theirs["labels"])
+
+
+def test_chosen_classes_take_turns(generator, tmp_path):
+    model = tmp_path / "model.onnx"
+    assert main(["export", generator, "--out", str(model)]) == 0
+    chosen = ("--label", "2", "--label", "0")
+    for name, network in (("ours", generator), ("theirs", str(model))):
+        assert drawn(network, tmp_path / f"{name}.npz", *chosen) == 0
+    assert drawn(generator, tmp_path / "all.npz") == 0
+    ours, theirs, every = (np.load(tmp_path / f"{name}.npz") for name in ("ours", "theirs", "all"))
+    assert ours["labels"].tolist() == [2, 0] * 5 + [2]
+    assert np.array_equal(theirs["labels"], ours["labels"])
+    assert np.abs(ours["images"].astype(int) - theirs["images"]).max() <= 1
+    same = (ours["images"] == every["images"]).all((1, 2, 3))
+    assert same.tolist() == (ours["labels"] == every["labels"]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("4", "label must be from 0 to 3, got 4"),
+        ("-1", "--label takes the number of a class, from 0 to 3, .* got '-1'"),
+        ("Sneaker", "--label takes the number of a class, from 0 to 3, .* got 'Sneaker'"),
+    ],
+)
+@pytest.mark.parametrize("as_onnx", [False, True])
+def test_an_unknown_class_is_refused_with_those_that_there_are(
+    generator, tmp_path, capsys, label, message, as_onnx
+):
+    network = str(tmp_path / "model.onnx") if as_onnx else generator
+    if as_onnx:
+        assert main(["export", generator, "--out", network]) == 0
+    assert drawn(network, tmp_path / "pool.npz", f"--label={label}") == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "pool.npz").exists()
+
+
+@pytest.mark.parametrize("as_onnx", [False, True])
+def test_a_generator_without_classes_has_no_label_to_choose(
+    make_generator, tmp_path, capsys, as_onnx
+):
+    network = str(make_generator(conditional=False))
+    if as_onnx:
+        assert main(["export", network, "--out", str(tmp_path / "model.onnx")]) == 0
+        network = str(tmp_path / "model.onnx")
+    assert drawn(network, tmp_path / "pool.npz", "--label=1") == 2
+    assert "draws without classes: there is no label to choose" in capsys.readouterr().err
 
 
 def test_an_output_that_exists_is_kept(generator, tmp_path, capsys):

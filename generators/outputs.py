@@ -1,6 +1,8 @@
 """Where sampled images are put: a pool, an .npz file, or a folder of PNG files."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +30,40 @@ def save_images(
 ) -> None:
     """Writes `count` images from image 0 on to `out`, whose suffix tells the kind.
 
-    `.zarr` and `.npz` hold their labels (count,) too, if there are any. Raises OutputError if `out`
-    exists.
+    `.zarr` and `.npz` hold their labels (count,) too, if there are any. Nothing is at `out` before
+    all is written. Raises OutputError if `out` exists.
     """
     if out.exists():
         raise OutputError(f"there is something at {out} already: choose a new place")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".zarr":
-        _save_pool(out, batches, (count, resolution_px, channels), labels)
-    elif out.suffix == ".npz":
-        _save_npz(out, batches, labels)
-    elif out.suffix:
+    if out.suffix not in ("", ".zarr", ".npz"):
         raise OutputError(f"{out} must be a folder, or end in .zarr or .npz")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _unfinished(out) as place:
+        if out.suffix == ".zarr":
+            _save_pool(place, batches, (count, resolution_px, channels), labels)
+        elif out.suffix == ".npz":
+            _save_npz(place, batches, labels)
+        else:
+            _save_folder(place, batches, count)
+
+
+@contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    """A place beside `out` that becomes it at the end; what is left there by a killed process goes."""
+    place = out.with_name(f".unfinished-{out.name}")
+    _remove(place)
+    try:
+        yield place
+        place.rename(out)
+    finally:
+        _remove(place)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place)
     else:
-        _save_folder(out, batches, count)
+        place.unlink(missing_ok=True)
 
 
 def _save_pool(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generators import commands, run_folder
+from generators import commands, run_folder, sampling_commands
 from generators.commands import main
 from pools.sources import load
 from pools.store import open_pool
@@ -226,6 +226,43 @@ def test_a_generator_without_classes_has_no_label_to_choose(
         network = str(tmp_path / "model.onnx")
     assert drawn(network, tmp_path / "pool.npz", "--label=1") == 2
     assert "draws without classes: there is no label to choose" in capsys.readouterr().err
+
+
+KINDS = ("pool.zarr", "file.npz", "folder")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_sample_that_is_interrupted_leaves_nothing(generator, tmp_path, monkeypatch, name):
+    before = set(tmp_path.iterdir())
+
+    def interrupted(*args, **kwargs):
+        yield np.zeros((4, 12, 12, 1), np.uint8)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sampling_commands, "sample", interrupted)
+        assert drawn(generator, tmp_path / name) == 130
+    assert set(tmp_path.iterdir()) == before
+    assert drawn(generator, tmp_path / name) == 0
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_sample_that_was_killed_is_made_by_the_same_command(generator, tmp_path, name):
+    out = tmp_path / name
+    code = (
+        "import sys; from generators import sampling_commands as s; import numpy as np, os\n"
+        "def killed(*a, **k):\n yield np.zeros((4, 12, 12, 1), np.uint8); os.kill(os.getpid(), 9)\n"
+        "s.sample = killed\n"
+        "from generators.commands import main; sys.exit(main(sys.argv[1:]))"
+    )
+    asked = ["sample", generator, "--count=11", "--seed=2", "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(Path(commands.__file__).parents[1])}
+    died = subprocess.run([sys.executable, "-c", code, *asked], env=environment, check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert not out.exists()
+    assert main(asked) == 0
+    assert out.exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"generator.safetensors", name}
 
 
 def test_an_output_that_exists_is_kept(generator, tmp_path, capsys):

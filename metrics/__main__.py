@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m metrics", description=__doc__)
-    kinds = "folder, zip, tar, .npz, .zarr, idx files or the name of a shipped pack"
+    kinds = "folder, zip, tar, .npz, .npy, .zarr, idx files or the name of a shipped pack"
     statistics = "or a statistics file (.npz with mu and sigma)"
     parser.add_argument("real", metavar="REAL", help=f"real images: {kinds}; {statistics}")
     parser.add_argument("fake", metavar="FAKE", help="generated images, in any of these forms")

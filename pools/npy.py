@@ -1,4 +1,4 @@
-"""Images and labels in NumPy's own files: an .npz, or the .npy files of a folder or archive."""
+"""Images and labels in NumPy's own files: an .npz, an .npy, or the .npy files of a folder or archive."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from math import prod
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -25,6 +25,7 @@ LABEL_KEYS = {
     "train": ("labels", "y", "arr_1", "y_train", "train_labels"),
     "test": ("y_test", "test_labels"),
 }
+MAGIC = npy_format.MAGIC_PREFIX
 HEADER_READERS = {
     (1, 0): npy_format.read_array_header_1_0,
     (2, 0): npy_format.read_array_header_2_0,
@@ -47,6 +48,11 @@ def source_of_npy(files: Sequence[File], split: str, stack: ExitStack) -> Source
     if labels is None:
         return source_of_array(pixels)
     return source_of_array(pixels, _labels(_mapped(labels, stack), len(pixels), labels.name))
+
+
+def source_of_one_npy(plain: IO[bytes], name: str) -> Source:
+    """Images of a single .npy file, in the shapes above; it is mapped where it lies."""
+    return source_of_array(channels_last(_array(plain, name), name))
 
 
 def channels_last(images: NDArray[Any], name: str) -> Images:
@@ -81,20 +87,24 @@ def _labels(labels: NDArray[Any], count: int, name: str) -> Labels:
 
 
 def _mapped(file: File, stack: ExitStack) -> NDArray[Any]:
-    """The array of one .npy file, mapped from a temporary copy; nothing pickled is accepted."""
-    plain = unpacked(file, stack)
-    with told_as(SourceError, f"cannot read {file.name}"):
+    """The array of one .npy file, mapped from a temporary copy."""
+    return _array(unpacked(file, stack), file.name)
+
+
+def _array(plain: IO[bytes], name: str) -> NDArray[Any]:
+    """The array of an .npy file, mapped; nothing pickled is accepted."""
+    with told_as(SourceError, f"cannot read {name}"):
         reader = HEADER_READERS.get(npy_format.read_magic(plain), npy_format.read_array_header_2_0)
         shape, fortran, dtype = reader(plain)
         if dtype.hasobject:
-            raise SourceError(f"{file.name} holds Python objects, which could run code: refused")
+            raise SourceError(f"{name} holds Python objects, which could run code: refused")
         offset, size_bytes = plain.tell(), plain.seek(0, 2)
         wanted_bytes = prod(shape) * dtype.itemsize
         if not wanted_bytes:
-            raise SourceError(f"{file.name} is empty: its shape is {shape}")
+            raise SourceError(f"{name} is empty: its shape is {shape}")
         if size_bytes - offset < wanted_bytes:
             raise SourceError(
-                f"{file.name} needs {wanted_bytes:,} bytes for {dtype} of shape {shape}, "
+                f"{name} needs {wanted_bytes:,} bytes for {dtype} of shape {shape}, "
                 f"got {size_bytes - offset:,}"
             )
         return np.memmap(plain, dtype, "r", offset, shape, "F" if fortran else "C")

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -26,11 +26,13 @@ from pools.errors import (
 )
 from pools.files import listed, source_of_files
 from pools.idx import MAGIC, has_idx, labels_name, source_of_idx, source_of_pair
-from pools.npy import has_npy, source_of_npy
+from pools.npy import MAGIC as NPY_MAGIC
+from pools.npy import has_npy, source_of_npy, source_of_one_npy
 from pools.packs import available_packs, has_pack, pack_path, source_of_pack
 from pools.resize import fit, resized, with_channels
 from pools.store import Images, Pool
 from pools.unpack import is_compressed, unpacked
+from pools.zarr_array import opened_array, source_of_zarr
 
 __all__ = [
     "BadImages",
@@ -52,13 +54,16 @@ ZIP_MAGIC = b"PK"
 ZARR = ("zarr.json", ".zarray", ".zgroup")
 """What lies in every Zarr folder, the last two in those of format 2, which pools are not."""
 
+NO_IMAGES = "it is no folder, zip, tar, .npz, .npy, .zarr or idx file, and no shipped pack"
+
 
 def open_source(path: str | Path, *, split: str = "train") -> Source:
     """The images at `path`, none of them decoded yet, in an order that never changes.
 
     `path` is a folder (flat, or a sub-folder a class), a zip or tar(.gz, .bz2, .xz) of one, an
-    .npz, a pool (.zarr or URL), idx files or a folder of them, CIFAR-10's python archive, or the
-    name of a shipped pack. `split` is "train" or "test"; what is not divided is all "train".
+    .npz or .npy, a pool (.zarr or URL), a plain Zarr array in a folder, idx files or a folder of
+    them, CIFAR-10's python archive, or the name of a shipped pack. `split` is "train" or "test";
+    what is not divided is all "train".
     Raises SourceError if it cannot be read.
     """
     if split not in ("train", "test"):
@@ -187,9 +192,11 @@ def _other_size(image: Images, first: Images) -> str:
 def _source(path: str | Path, split: str, stack: ExitStack) -> Source:
     if str(path) in available_packs():
         return _of_files(files_in_zip(pack_path(str(path)), stack), split, stack)
-    if "://" in str(path) or any(Path(path, name).is_file() for name in ZARR):
+    if "://" in str(path):
         return _of_pool(path, split)
     path = Path(path)
+    if any((path / name).is_file() for name in ZARR):
+        return _of_zarr(path, split)
     if path.is_dir():
         return _of_files(files_in_folder(path), split, stack)
     if not path.exists():
@@ -204,21 +211,26 @@ def _source(path: str | Path, split: str, stack: ExitStack) -> Source:
 def _of_stream(path: Path, split: str, stack: ExitStack) -> Source:
     file = file_at(path, path.name)
     plain = unpacked(file, stack) if is_compressed(file) else stack.enter_context(path.open("rb"))
-    if plain.read(len(MAGIC)) == MAGIC:
+    start = plain.read(len(NPY_MAGIC))
+    plain.seek(0)
+    if start == NPY_MAGIC:
+        _require_train(split)
+        return source_of_one_npy(plain, path.name)
+    if start.startswith(MAGIC):
         labels = path.with_name(labels_name(path.name))
         has_labels = labels != path and labels.is_file()
         return source_of_pair(file, file_at(labels, labels.name) if has_labels else None, stack)
-    plain.seek(0)
     if not tarfile.is_tarfile(plain):
-        raise SourceError(
-            f"it is no folder, zip, tar, .npz, .zarr or idx file, and no shipped pack "
-            f"({', '.join(available_packs())})"
-        )
+        raise SourceError(f"{NO_IMAGES} ({', '.join(available_packs())})")
     plain.seek(0)
     return _of_files(files_in_tar(path.name, plain, stack), split, stack)
 
 
 def _of_files(files: Sequence[File], split: str, stack: ExitStack) -> Source:
+    if any(PurePosixPath(file.name).name in ZARR for file in files):
+        raise SourceError(
+            "there is Zarr in it: unpack it, and name the folder of the array or pool"
+        )
     files = listed(files)
     if has_pack(files):
         return source_of_pack(files, split)
@@ -229,6 +241,19 @@ def _of_files(files: Sequence[File], split: str, stack: ExitStack) -> Source:
     if has_npy(files):
         return source_of_npy(files, split, stack)
     return source_of_files(files, split)
+
+
+def _require_train(split: str) -> None:
+    if split != "train":
+        raise SourceError(f"one array is not divided, so there are no images for {split}")
+
+
+def _of_zarr(path: Path, split: str) -> Source:
+    array = opened_array(path)
+    if array is None:
+        return _of_pool(path, split)
+    _require_train(split)
+    return source_of_zarr(array, path.name)
 
 
 def _of_pool(url: str | Path, split: str) -> Source:

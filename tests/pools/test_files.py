@@ -350,7 +350,7 @@ def test_an_empty_pool_and_zarr_of_another_format_are_refused(tmp_path):
     empty.create_array("images", shape=(0, 4, 4, 1), dtype="uint8")
     with pytest.raises(SourceError, match="there are no images"):
         open_source(tmp_path / "empty.zarr")
-    zarr.create_array(tmp_path / "old.zarr", shape=(2, 4, 4), dtype="uint8", zarr_format=2)
+    zarr.create_group(tmp_path / "old.zarr", zarr_format=2)
     with pytest.raises(SourceError, match="no readable pool"):
         open_source(tmp_path / "old.zarr")
 

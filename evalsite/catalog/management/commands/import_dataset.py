@@ -30,8 +30,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "source",
             nargs="?",
-            help="idx files, a folder (flat, or a sub-folder a class), zip, tar, .npz, .zarr, a CIFAR-10"
-            " python archive, or the name of a shipped pack",
+            help="idx files, a folder (flat, or a sub-folder a class), zip, tar, .npz, .npy, .zarr, "
+            "a CIFAR-10 python archive, or the name of a shipped pack",
         )
         parser.add_argument("--test", help="a source of held-out images, if not in the same place")
         parser.add_argument(

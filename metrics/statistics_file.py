@@ -42,6 +42,8 @@ class Statistics:
 
 def is_statistics(path: str | Path) -> bool:
     """Whether a file is an .npz that holds `mu` and `sigma`, or one of them and nothing else."""
+    if not Path(path).is_file():  # to open a pipe waits for who writes into it
+        return False
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())

@@ -201,6 +201,8 @@ def _source(path: str | Path, split: str, stack: ExitStack) -> Source:
         return _of_files(files_in_folder(path), split, stack)
     if not path.exists():
         raise SourceError(f"it does not exist, nor is it one of {', '.join(available_packs())}")
+    if not path.is_file():
+        raise SourceError("it is neither a file nor a folder: a device or pipe has no end")
     with path.open("rb") as stream:
         start = stream.read(len(ZIP_MAGIC))
     if start == ZIP_MAGIC:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
-from metrics.errors import UnknownName
+from metrics.errors import MetricError, UnknownName
 from metrics.extractors.base import Extractor
 
 INCEPTION = ("tf1", "pytorch-fid", "clean", "tf1-bf16", "pytorch-fid-bf16", "clean-bf16")
@@ -33,13 +34,15 @@ NAMES = ("lite0", *INCEPTION, "dinov2", "clip", "classifier:FILE.safetensors", "
 
 
 def create(name: str) -> Extractor:
-    """Load the extractor of that name; raises UnknownName if there is none."""
+    """Load the extractor of that name; raises UnknownName if there is none, MetricError for its file."""
     require_known(name)
     if name in EXTRACTORS:
         return cast(Extractor, _loaded(EXTRACTORS[name])())
     if name in CREATORS:
         return cast(Extractor, _loaded(CREATORS[name])(name))
     kind, _, path = name.partition(":")
+    if Path(path).exists() and not Path(path).is_file():
+        raise MetricError(f"{path} needs to be a file, and is none")
     return cast(Extractor, _loaded(FROM_FILE[kind])(path))
 
 

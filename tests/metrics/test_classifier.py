@@ -1,3 +1,4 @@
+import os
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ from classifiers.file import About, save
 from classifiers.network import Network
 from classifiers.training import as_input
 from metrics.errors import MetricError
+from metrics.extractors import catalog
 from metrics.extractors.base import identity
 from metrics.extractors.classifier import Classifier
 
@@ -67,3 +69,10 @@ def test_a_file_that_is_no_classifier_is_a_metric_error(tmp_path):
     (tmp_path / "odd").write_bytes(b"hello")
     with pytest.raises(MetricError, match="neither safetensors nor"):
         Classifier(tmp_path / "odd")
+
+
+@pytest.mark.parametrize("kind", ["classifier", "onnx"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path, kind):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MetricError, match="pipe needs to be a file, and is none"):
+        catalog.create(f"{kind}:{tmp_path / 'pipe'}")

@@ -1,3 +1,4 @@
+import os
 import zipfile
 from contextlib import suppress
 
@@ -118,3 +119,8 @@ def test_covariances_rounded_to_float32_are_made_symmetric(path):
     np.savez(path, mu=np.zeros(3), sigma=sigma)
     found = load_statistics(path).covariance
     np.testing.assert_array_equal(found, found.T)
+
+
+def test_a_pipe_holds_no_statistics_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert not is_statistics(tmp_path / "pipe")

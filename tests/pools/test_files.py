@@ -332,6 +332,13 @@ def test_unprintable_names_are_shown_escaped(tarred):
     str(caught.value).encode()
 
 
+def test_a_device_or_pipe_is_refused_before_it_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", tmp_path / "pipe"):
+        with pytest.raises(SourceError, match="neither a file nor a folder: a device or pipe"):
+            open_source(path)
+
+
 def test_a_pool_is_a_source_too(tmp_path, pixels):
     images = pixels(70, 4, 4, 1)
     pool = create(tmp_path / "a.zarr", count=70, resolution_px=4, channels=1, labelled=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeGuard
 
@@ -24,7 +24,7 @@ from metrics.features import (
     Progress,
     features_of,
 )
-from metrics.figures import Compared, Figure, Reference
+from metrics.figures import STEMS, Compared, Figure, Reference
 from metrics.judgement import Judgement, judge
 from metrics.mapped import small_in_memory
 from metrics.measurement import ClassFigure, Measurement
@@ -35,6 +35,9 @@ from pools.store import Labels
 MAX_SEED = 2**32 - 1
 FEWER = f"of the first {PAIRWISE_IMAGES:,} images a side, in the order of digests"
 READ_IMAGES = 256
+
+LESS_BIASED = ("fid_inf", "kid")
+"""What is read beside a Fréchet distance of few images."""
 
 ASKED = (*METRICS, "memorisation", "duplicates")
 """All that can be asked for."""
@@ -265,7 +268,9 @@ def _summed(progress: Progress, sets: Sequence[Pixels | Statistics | None]) -> P
 
 def _with_company(names: Sequence[str], sides: Sides) -> list[str]:
     """Add what is to be read beside a Fréchet distance of few images."""
-    company = ("fid_inf", "kid") if "fid" in names and sides.too_few_for_frechet else ()
+    company: list[str] = []
+    if "fid" in names and sides.too_few_for_frechet and not isinstance(sides.fake, Statistics):
+        company = ["fid_inf"] if isinstance(sides.real, Statistics) else ["fid_inf", "kid"]
     return [name for name in METRICS if name in names or name in company]
 
 
@@ -324,24 +329,37 @@ def _reference(metric: Metric, perfect: Sides) -> Reference | None:
 
 
 def _cautioned(figures: Sequence[Figure], sides: Sides) -> list[Figure]:
-    """Say of a Fréchet distance how far it is off, as far as FD∞ tells."""
-    debiased = next((each.value for each in figures if each.metric == "fid_inf"), None)
+    """Say of a Fréchet distance how far it is off, as far as FD∞ tells, and what to read instead."""
+    beside = {each.metric: each.value for each in figures if each.value is not None}
     return [
-        replace(each, note=_bias(each, debiased, sides)) if each.metric == "fid" else each
+        replace(each, note=_bias(each, beside, sides)) if each.metric == "fid" else each
         for each in figures
     ]
 
 
-def _bias(figure: Figure, debiased: float | None, sides: Sides) -> str:
+def _bias(figure: Figure, beside: Mapping[str, float], sides: Sides) -> str:
     if figure.value is None:
         return figure.note
+    debiased = beside.get("fid_inf")
     by = "" if debiased is None else f", here by about {max(figure.value - debiased, 0.0):.3g}"
     if not sides.too_few_for_frechet:
         return f"biased upward, about as 1/n{by}: compare at equal n only"
     return (
         f"n = {sides.least:,} ≤ d = {sides.dimensions:,}: the covariance is not of full rank, and "
-        f"the figure biased upward{by}; read FD∞ and KID instead"
+        f"the figure biased upward{by}; {_instead(beside, sides)}"
     )
+
+
+def _instead(beside: Mapping[str, float], sides: Sides) -> str:
+    """Return what to read in place of a Fréchet distance of few images, and what that takes."""
+    read = " and ".join(STEMS[each] for each in LESS_BIASED if each in beside)
+    advice = f"read {read} instead" if read else "compare at equal n only"
+    named = (("REAL", sides.real), ("FAKE", sides.fake))
+    lacking = " and ".join(name for name, side in named if isinstance(side, Statistics))
+    if not lacking:
+        return advice
+    more = " and ".join(STEMS[each] for each in LESS_BIASED if each not in beside)
+    return f"{advice}; {more} would need the images of {lacking}, in place of their statistics"
 
 
 def _judged(sets: Sets, seed: int, tell: Telling) -> Judgement | None:

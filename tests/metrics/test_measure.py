@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -285,6 +286,27 @@ def test_statistics_of_generated_images_give_a_value_without_interval(sets, stat
 def test_two_statistics_files_can_be_compared(statistics, pixels):
     other = replace(statistics, mean=statistics.mean + 1)
     assert named(measure(statistics, other, extractor=pixels))["fid"].value == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("known", "end"),
+    [
+        ("neither", "read FD∞ and KID instead"),
+        (
+            "real",
+            "read FD∞ instead; KID would need the images of REAL, in place of their statistics",
+        ),
+        ("fake", "compare at equal n only; FD∞ and KID would need the images of FAKE, in place .*"),
+        ("both", "compare at equal n only; FD∞ and KID would need the images of REAL and FAKE, .*"),
+    ],
+)
+def test_few_images_are_told_what_to_read_that_can_be_had(sets, statistics, pixels, known, end):
+    few = replace(statistics, n=2)
+    real = few if known in ("real", "both") else sets[0][:3]
+    fake = few if known in ("fake", "both") else sets[1]
+    figures = named(measure(real, fake, extractor=pixels, metrics=["fid"]))
+    assert re.search(f"; {end}$", figures["fid"].note)
+    assert all(each.value is not None for each in figures.values())
 
 
 def test_statistics_leave_what_needs_images_refused_if_asked_for(sets, statistics, pixels):

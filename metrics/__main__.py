@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from metrics.parallel import cores
 from metrics.source_pool import SourcePool, open_images
 from metrics.statistics_file import (
     Statistics,
+    has_images_too,
     is_statistics,
     load_statistics,
     save_statistics,
@@ -149,7 +151,8 @@ def _run(options: argparse.Namespace) -> tuple[Sets, Measurement]:
             network=network,
             telling=lambda name: bar.set_description(f"computing {name}"),
         )
-    return sets, measurement
+    warnings = (*measurement.warnings, *_unused_statistics(options))
+    return sets, replace(measurement, warnings=warnings)
 
 
 def _print_shared(options: argparse.Namespace) -> int:
@@ -224,6 +227,16 @@ def _given(options: argparse.Namespace) -> Opened:
 
 def _opened(path: str, split: str, name: str) -> SourcePool | Statistics:
     return load_statistics(path) if is_statistics(path) else _images(path, split, name)
+
+
+def _unused_statistics(options: argparse.Namespace) -> Iterator[str]:
+    """Say of files that hold both what was measured: their statistics may be of other images."""
+    for name, path in zip(NAMES, (options.real, options.fake), strict=False):
+        if has_images_too(path):
+            yield (
+                f"{name} holds images beside mu and sigma: the images were measured, and its statistics, "
+                "which may be of more images than these, were not used"
+            )
 
 
 def _images(path: str, split: str, name: str) -> SourcePool:

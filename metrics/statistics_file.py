@@ -17,6 +17,7 @@ from metrics.features import PoolFeatures
 from metrics.gaussian import Gaussian
 from metrics.moments import moments
 from metrics.rows import Floats
+from pools.npy import IMAGE_KEYS, header
 
 MOMENTS = frozenset({"mu.npy", "sigma.npy"})
 
@@ -41,15 +42,38 @@ class Statistics:
 
 
 def is_statistics(path: str | Path) -> bool:
-    """Whether a file is an .npz that holds `mu` and `sigma`, or one of them and nothing else."""
-    if not Path(path).is_file():  # to open a pipe waits for who writes into it
+    """Whether a file is an .npz that holds `mu` and `sigma` without images, or one of them alone."""
+    names = _names(path)
+    return (names >= MOMENTS and not has_images_too(path)) or set() < names < MOMENTS
+
+
+def has_images_too(path: str | Path) -> bool:
+    """Whether an .npz holds `mu` and `sigma`, and images, as guided-diffusion publishes them."""
+    names = _names(path)
+    if not names >= MOMENTS:
         return False
+    keys = {f"{key}.npy" for key in IMAGE_KEYS["train"]}
+    with zipfile.ZipFile(path) as archive:
+        return any(_is_images(archive, name) for name in names if name.lower() in keys)
+
+
+def _names(path: str | Path) -> set[str]:
+    if not Path(path).is_file():  # to open a pipe waits for who writes into it
+        return set()
     try:
         with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-    except Exception:  # it is none, and who reads images says what it is
+            return set(archive.namelist())
+    except Exception:  # it is no zip, and who reads images says what it is
+        return set()
+
+
+def _is_images(archive: zipfile.ZipFile, name: str) -> bool:
+    try:
+        with archive.open(name) as member:
+            shape, _, dtype = header(member)
+    except Exception:  # whatever damaged bytes bring about, it holds no images
         return False
-    return names >= MOMENTS or set() < names < MOMENTS
+    return dtype == np.uint8 and len(shape) in (3, 4)
 
 
 def load_statistics(path: str | Path) -> Statistics:

@@ -78,6 +78,12 @@ def channels_last(images: NDArray[Any], name: str) -> Images:
     return images
 
 
+def header(plain: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and dtype, as an .npy file begins with them."""
+    reader = HEADER_READERS.get(npy_format.read_magic(plain), npy_format.read_array_header_2_0)
+    return reader(plain)
+
+
 def _labels(labels: NDArray[Any], count: int, name: str) -> Labels:
     if labels.size != count or labels.shape[:1] != (count,) or labels.dtype.kind not in "iu":
         raise SourceError(
@@ -94,8 +100,7 @@ def _mapped(file: File, stack: ExitStack) -> NDArray[Any]:
 def _array(plain: IO[bytes], name: str) -> NDArray[Any]:
     """The array of an .npy file, mapped; nothing pickled is accepted."""
     with told_as(SourceError, f"cannot read {name}"):
-        reader = HEADER_READERS.get(npy_format.read_magic(plain), npy_format.read_array_header_2_0)
-        shape, fortran, dtype = reader(plain)
+        shape, fortran, dtype = header(plain)
         if dtype.hasobject:
             raise SourceError(f"{name} holds Python objects, which could run code: refused")
         offset, size_bytes = plain.tell(), plain.seek(0, 2)

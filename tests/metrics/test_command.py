@@ -149,6 +149,17 @@ def test_pictures_show_neighbours(sets, capsys, quick, images):
     assert "--pictures needs training images" in message
 
 
+def test_images_published_together_with_their_statistics_are_measured(sets, capsys, quick):
+    real, _ = sets
+    moments = {"mu": np.ones(3), "sigma": np.eye(3), "mu_s": np.ones(4), "sigma_s": np.eye(4)}
+    np.savez("both.npz", arr_0=real, **moments)
+    expected = printed(capsys, "real.npz", "fake.npz", "--metrics", "fid,kid")
+    found = printed(capsys, "both.npz", "fake.npz", "--metrics", "fid,kid")
+    assert found["figures"] == expected["figures"]
+    (warning,) = found["warnings"]
+    assert warning.startswith("REAL holds images beside mu and sigma: the images were measured")
+
+
 def test_statistics_stand_for_the_images_that_they_were_saved_from(sets, capsys, quick):
     images_ = printed(capsys, "real.npz", "fake.npz", "--save-statistics", "real-statistics.npz")
     statistics = printed(capsys, "real-statistics.npz", "fake.npz", "--metrics", "fid")

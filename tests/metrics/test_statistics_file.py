@@ -7,7 +7,7 @@ import pytest
 
 from metrics.errors import MetricError
 from metrics.features import ArrayPool, pool_features
-from metrics.statistics_file import is_statistics, load_statistics, save_statistics
+from metrics.statistics_file import has_images_too, is_statistics, load_statistics, save_statistics
 
 
 @pytest.fixture
@@ -124,3 +124,10 @@ def test_covariances_rounded_to_float32_are_made_symmetric(path):
 def test_a_pipe_holds_no_statistics_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert not is_statistics(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(("dtype", "images"), [(np.uint8, True), (np.float32, False)])
+def test_images_beside_statistics_come_before_them(path, dtype, images):
+    np.savez(path, mu=np.zeros(3), sigma=np.eye(3), arr_0=np.zeros((5, 8, 8, 3), dtype))
+    assert has_images_too(path) == images
+    assert is_statistics(path) != images

@@ -15,7 +15,7 @@ from metrics.estimate import Estimate
 from metrics.features import PoolFeatures, read_at
 from metrics.figures import Compared, Figure, Reference
 from metrics.looks import Looks
-from metrics.memorisation import Match, Memorisation, memorisation
+from metrics.memorisation import Match, Memorisation, OfFew, memorisation
 from metrics.pictures import Comparison, neighbour_sheet
 
 MOST = 50_000
@@ -53,7 +53,8 @@ class Neighbour:
 class Judgement:
     """Whether a generator copies: "copies", "close", "none" or "unknown", and `words` to say it.
 
-    `copied` counts copies; None where there are too few images to judge at all, as `words` say.
+    `copied` counts copies; None where there are too few images to judge at all, as `words` say. Of so
+    few only duplicates are told, without anybody to look at.
     """
 
     verdict: str
@@ -71,7 +72,7 @@ def judge(
     """Judge by at most the first 50,000 images of each set, in the order of digests.
 
     Looks at features, and at pixels, which are read once more. Where there are too few images for
-    any judgement, that is the judgement, with the reason.
+    anything else, duplicates alone are the judgement, with the reason.
     """
     train, fake = train.first(MOST), fake.first(MOST)
     held_out = held_out.first(MOST) if held_out else None
@@ -81,7 +82,7 @@ def judge(
     try:
         found = memorisation(train.features, new, fake.features, looks, seed=seed)
     except TooFewImages as reason:
-        return _refused(compared, str(reason))
+        return _refused(compared, str(reason), OfFew.of(looks, str(reason)))
     return Judgement(
         verdict=found.verdict,
         words=found.words,
@@ -93,11 +94,12 @@ def judge(
     )
 
 
-def _refused(compared: Compared, reason: str) -> Judgement:
+def _refused(compared: Compared, reason: str, again: OfFew) -> Judgement:
+    """Return what duplicates alone tell."""
     return Judgement(
-        verdict="unknown",
-        words=f"Memorisation cannot be judged: {reason}.",
-        copied=None,
+        verdict=again.verdict,
+        words=again.words,
+        copied=again.copied,
         c_t=compared.refused("c_t", reason),
         authenticity=compared.refused("authenticity", reason),
         closest=(),
@@ -175,7 +177,7 @@ def picture(
 
     Raises TooFewImages where there were too few to judge by.
     """
-    if judgement.copied is None:
+    if not judgement.closest:
         raise TooFewImages(judgement.words)
     shown = (*judgement.closest, *judgement.farthest)
     comparisons = _comparisons(shown, train, held_out, fake)

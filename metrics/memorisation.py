@@ -16,12 +16,15 @@ from metrics.errors import TooFewImages
 from metrics.estimate import Estimate
 from metrics.looks import Looks
 from metrics.rows import Floats, Rows
-from metrics.verdict import verdict_of, words_of
+from metrics.verdict import verdict_of, words_of, words_of_few
 
 FEWEST = 50
 """Samples, and held-out images, below which closeness is not judged."""
 
 SHOWN = 16
+
+LEARNED = 0.5
+"""Held-out images say nothing of new ones if this share of them are training images."""
 
 AllLooks = tuple[Looks, Looks | None, Looks]
 """Those of training images, held-out images and samples."""
@@ -138,6 +141,36 @@ def memorisation(
         verdict=verdict,
         words=words_of(verdict, copied, closeness, unjudged, again.exact),
     )
+
+
+@dataclass(frozen=True)
+class OfFew:
+    """What duplicates alone tell, of however few images; fields as those of `Memorisation`.
+
+    `copied` is None unless they outnumber chance.
+    """
+
+    verdict: str
+    words: str
+    copied: Copies | None
+
+    @classmethod
+    def of(cls, looks: AllLooks, reason: str) -> OfFew:
+        """Judge by exact and near duplicates, where nothing else can be had for a reason."""
+        train, held_out, fake = looks
+        again = _Again.of(train, held_out, fake)
+        if held_out is not None and _chance(train.prints, held_out)[0].mean() >= LEARNED:
+            again = _Again.of(train, None, fake)
+        copied = max(
+            (count for count in again.copies if count.outnumber_chance),
+            key=lambda count: count.high,
+            default=None,
+        )
+        return cls(
+            "copies" if copied else "unknown",
+            words_of_few(copied, again.exact, reason),
+            copied,
+        )
 
 
 def _require(train: Rows, fake: Rows) -> None:

@@ -59,6 +59,14 @@ def words_of(
     return f"{_closeness(verdict, closeness)} {most}"
 
 
+def words_of_few(copied: Copies | None, exact: int, reason: str) -> str:
+    """Return what there is to say where only duplicates could be looked for, for a reason."""
+    if copied:
+        exact = exact if copied.seen != "exact" else 0
+        return f"{_copies(copied)}{_exact(exact)} More cannot be judged: {reason}."
+    return f"Memorisation cannot be judged: {reason}.{_exact(exact)}"
+
+
 def _copies(copied: Copies) -> str:
     noise = "" if copied.seen == "exact" else ", up to noise"
     return (

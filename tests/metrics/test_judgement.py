@@ -95,6 +95,27 @@ def test_too_few_training_images_are_the_reason_why_memorisation_is_not_judged(i
     assert measurement.figures[-1] == found.authenticity
 
 
+@pytest.mark.parametrize("held_out", ["new", "train"])
+def test_exact_copies_of_too_few_training_images_are_told(images, pixels, held_out):
+    train = images(5)
+    real = images(50, seed=3) if held_out == "new" else train
+    found = measure(real, np.tile(train, (8, 1, 1, 1)), train=train, extractor=pixels).memorisation
+    assert (found.verdict, found.copied.within, found.copied.seen) == ("copies", 40, "exact")
+    assert "40 equal one in every pixel" in found.words
+    assert found.words.endswith(
+        "More cannot be judged: memorisation needs at least 7 training images and 2 samples, "
+        "got 5 and 40."
+    )
+    assert found.c_t.value is None
+
+
+def test_an_exact_copy_is_told_though_it_may_be_chance(images, pixels):
+    fake = np.concatenate([images(40, seed=1), images(5)[:1]])
+    found = measure(images(50, seed=3), fake, train=images(5), extractor=pixels).memorisation
+    assert (found.verdict, found.copied) == ("unknown", None)
+    assert found.words.endswith("got 5 and 41. 1 equals a training image in every pixel.")
+
+
 def test_a_ratio_that_is_infinite_is_none_in_json(pixels):
     train = np.zeros((20, 8, 8, 1), np.uint8)
     fake = np.full((5, 8, 8, 1), 200, np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,12 @@ from metrics.rows import Floats
 
 Z95 = 1.959963984540054
 """The normal quantile that leaves 2.5 % on each side."""
+
+
+ROUNDING = 1e-9
+"""A standard error of less than this share of its value is rounding."""
+
+ALIKE = "no image makes a difference, so there is no spread to tell an error from"
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,20 @@ class Estimate:
         if self.se is None:
             return None
         return max(self.value - Z95 * self.se, floor), min(self.value + Z95 * self.se, ceiling)
+
+    def unless_alike(self) -> Estimate:
+        """Return the same, without its error where this is rounding: no image makes a difference.
+
+        >>> Estimate(617.0, 1e-13, "jackknife").unless_alike().method
+        'none: no image makes a difference, so there is no spread to tell an error from'
+        """
+        if self.se is None or self.se > ROUNDING * abs(self.value):
+            return self
+        return self.without_error(ALIKE)
+
+    def without_error(self, reason: str) -> Estimate:
+        """Return the same value, with the reason why it has no error."""
+        return replace(self, se=None, method=f"none: {reason}")
 
 
 def jackknife_se(replicates: Floats, parts: float | None = None) -> float:

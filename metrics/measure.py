@@ -316,7 +316,14 @@ def _estimated(metric: Metric, sides: Sides) -> Estimate:
         numbers += [found.published.value, found.published.spread]
     if not np.isfinite(numbers).all():
         raise NotFinite("features are so large that the figure is beyond what numbers hold")
-    return found
+    if isinstance(sides.fake, PoolFeatures) and _is_one_image(sides.fake):
+        return found.without_error("all generated images are the same one")
+    return found.unless_alike()
+
+
+def _is_one_image(pool: PoolFeatures) -> bool:
+    """Whether all images are equal in every pixel; digests are sorted."""
+    return bool(pool.digests[0] == pool.digests[-1])
 
 
 def _reference(metric: Metric, perfect: Sides) -> Reference | None:
@@ -403,7 +410,7 @@ def _class_figure(
     label: int, name: str, found: PerClass, real: Labels, fake: Labels
 ) -> ClassFigure:
     estimate = found.get(label)
-    low, high = (estimate and estimate.interval(0.0)) or (None, None)
+    low, high = (estimate and estimate.unless_alike().interval(0.0)) or (None, None)
     return ClassFigure(
         label,
         name,

@@ -260,6 +260,27 @@ def test_classes_are_measured_where_both_sides_have_labels(images, pixels):
     assert measure(real, fake.images, metrics=["fid"], extractor=pixels).classes == ()
 
 
+def test_one_image_again_and_again_has_no_interval_and_says_why(sets, pixels, images):
+    fake = np.repeat(images(1, seed=5), 60, axis=0)
+    for figure in measure(sets[0], fake, extractor=pixels).figures:
+        if figure.metric in FEATURES and figure.value is not None:
+            assert figure.low is figure.high is figure.se is None
+            assert figure.method == "none: all generated images are the same one"
+
+
+def test_other_images_of_equal_features_have_no_interval_either(sets, pixels, images):
+    fake = images(60, seed=5)
+    fake[:, 0] = 7
+    labels = np.zeros(60, np.int64)
+    measurement = measure(ArrayPool(sets[0], labels), ArrayPool(fake, labels), extractor=pixels)
+    figures = named(measurement)
+    for figure in (figures["fid"], figures["kid"], figures["is"]):
+        assert figure.low is None
+        assert "no image makes a difference" in figure.method
+    assert measurement.classes[0].value > 0
+    assert measurement.classes[0].low is None
+
+
 @pytest.fixture
 def statistics(sets, pixels):
     found = pool_features(ArrayPool(sets[0]), pixels)

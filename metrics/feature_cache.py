@@ -16,10 +16,14 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from metrics.checksum import checksum
 from metrics.extractors.base import Extractor, Features, Floats32, identity
 
 DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 """What reading a file raises that is absent, cut short or altered."""
+
+CHECKSUM = "checksum"
+"""The file beside those of a whole that tells whether they have changed."""
 
 Digests = NDArray[np.uint64]
 Rows = NDArray[np.float32] | NDArray[np.uint64] | NDArray[np.int64]
@@ -80,6 +84,17 @@ class Entry:
             return _whole(self._whole)
         except DAMAGE:
             return None
+
+    def intact(self) -> Whole | None:
+        """Return the features of all images, if they are there as they were written.
+
+        What has changed since is removed. Entries of before there were checksums are taken as they are.
+        """
+        whole = self.whole()
+        if whole is None or _is_intact(self._whole):
+            return whole
+        shutil.rmtree(self._whole, ignore_errors=True)
+        return None
 
     def gaps(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Return the ranges of images, from start to stop, whose features are not there."""
@@ -182,6 +197,15 @@ def _whole(folder: Path) -> Whole:
     return whole
 
 
+def _is_intact(folder: Path) -> bool:
+    try:
+        return (folder / CHECKSUM).read_text() == checksum(folder.glob("*.npy"))
+    except FileNotFoundError:
+        return True
+    except DAMAGE:
+        return False
+
+
 def _build(folder: Path, pieces: list[tuple[int, int, Path]], n: int) -> bool:
     """Write the whole from its parts; where one is damaged, remove it and return False."""
     digests = np.empty(n, np.uint64)
@@ -201,6 +225,7 @@ def _build(folder: Path, pieces: list[tuple[int, int, Path]], n: int) -> bool:
             return False
         for name in rows.keys() - {"digests"}:
             _scatter(folder / f"{name}.npy", n, rows[name], position[first:last])
+    (folder / CHECKSUM).write_text(checksum(folder.glob("*.npy")))
     return True
 
 

@@ -257,7 +257,7 @@ def features_of(
             found = [
                 _of_pool(whole, pool, extractor)
                 for entry, pool in zip(entries, pools, strict=True)
-                if (whole := entry.whole() or entry.assemble(len(pool)))
+                if (whole := entry.intact() or entry.assemble(len(pool)))
             ]
             if len(found) == len(pools):
                 return found

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from metrics.checksum import SMALL_BYTES, checksum
 from metrics.errors import ImageMismatch, MetricError, NotFinite, WorkerDied
 from metrics.extractors.base import Features
 from metrics.features import (
@@ -180,6 +181,39 @@ def test_a_damaged_whole_is_computed_anew(keep_bytes, name, images, pixels, cach
     assert pixels.passes == 2
 
 
+@pytest.mark.parametrize("name", ["features", "probabilities", "digests", "order", "checksum"])
+def test_a_whole_with_a_changed_byte_is_computed_anew(name, images, pixels, cache):
+    pool = ArrayPool(images(9))
+    first = pool_features(pool, pixels, cache=cache)
+    (file,) = [path for path in files(cache) if path.stem == name]
+    data = bytearray(file.read_bytes())
+    data[-3] ^= 1
+    file.unlink()  # `first` goes on reading the file as it was
+    file.write_bytes(data)
+    assert same(first, pool_features(pool, pixels, cache=cache))
+    assert pixels.passes == 2
+
+
+def test_a_whole_of_before_there_were_checksums_is_read(images, pixels, cache):
+    first = pool_features(ArrayPool(images(9)), pixels, cache=cache)
+    next(path for path in files(cache) if path.name == "checksum").unlink()
+    assert same(first, pool_features(ArrayPool(images(9)), pixels, cache=cache))
+    assert pixels.passes == 1
+
+
+@pytest.mark.parametrize("size", [1000, SMALL_BYTES, SMALL_BYTES + 3])
+def test_any_changed_byte_changes_a_checksum(tmp_path, size):
+    data = bytearray(np.random.default_rng(0).bytes(size))
+    found = set()
+    for at in (None, 0, size // 2, size - 1):
+        changed = bytearray(data)
+        if at is not None:
+            changed[at] ^= 1
+        (tmp_path / "a").write_bytes(changed)
+        found.add(checksum([tmp_path / "a"]))
+    assert len(found) == 4
+
+
 def test_a_damaged_part_alone_is_computed_anew(images, pixels, cache):
     pool = ArrayPool(images(90))
     for start in (0, 30, 60):
@@ -206,7 +240,7 @@ def test_a_write_that_fails_leaves_nothing_behind(images, pixels, cache, monkeyp
 
 def test_nothing_but_the_whole_is_kept_in_the_end(images, pixels, cache):
     pool_features(ArrayPool(images(9)), pixels, cache=cache)
-    names = ["digests.npy", "features.npy", "order.npy", "probabilities.npy"]
+    names = ["checksum", "digests.npy", "features.npy", "order.npy", "probabilities.npy"]
     assert [path.name for path in files(cache)] == names
 
 

@@ -24,6 +24,9 @@ REPORT_EVERY_S = 0.3
 RESEND_AFTER = timedelta(seconds=10)
 MAX_ATTEMPTS = 3
 
+FILE_REFUSED = "file refused"
+"""What is noted of a row that failed because its file cannot be taken: the same file fails again."""
+
 
 shutting_down = threading.Event()
 """Set when this process is asked to end: every lease it holds is put down at the next chance."""
@@ -114,6 +117,11 @@ class Job(models.Model):
     @property
     def is_ready(self) -> bool:
         return self.state == JobState.READY
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it failed by its file, so that trying again would fail again."""
+        return self.state == JobState.FAILED and self.note == FILE_REFUSED
 
     @property
     def is_later(self) -> bool:
@@ -215,8 +223,8 @@ class Lease(Generic[J]):
             state=JobState.READY, progress=1.0, note="", error="", finished_at=timezone.now()
         )
 
-    def fail(self, error: str) -> bool:
-        return self._end(state=JobState.FAILED, error=error, finished_at=timezone.now())
+    def fail(self, error: str, *, note: str = "") -> bool:
+        return self._end(state=JobState.FAILED, error=error, note=note, finished_at=timezone.now())
 
     def put_down(self) -> None:
         """End the row if it was cancelled; otherwise leave it to another worker."""
@@ -278,6 +286,7 @@ def retry(row: Job) -> bool:
         .update(
             state=JobState.QUEUED,
             error="",
+            note="",
             attempts=0,
             cancel_requested=False,
             queued_at=timezone.now(),

@@ -9,9 +9,9 @@ from typing import TypeVar
 from celery.signals import worker_shutting_down
 
 from evalsite.celery import app
-from evalsite.jobs import Job, Lease, Stopped, claim, shutting_down
+from evalsite.jobs import FILE_REFUSED, Job, Lease, Stopped, claim, shutting_down
 from pools.errors import PoolError, SourceError
-from sandbox.errors import SandboxError
+from sandbox.errors import ModelRefusedError, SandboxError
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +57,23 @@ def _attempt(work: Work[J], lease: Lease[J]) -> None:
         lease.put_down()
     except WORDED as error:
         log.warning("%s failed: %s", lease.row, error)
-        lease.fail(_of_no_folder(str(error)))
+        note = FILE_REFUSED if _is_of_the_file(error) else ""
+        lease.fail(_of_no_folder(str(error)), note=note)
     except Exception as error:
         log.exception("%s failed", lease.row)
         lease.fail(f"This is a fault of the platform, not of your input: {error!r}. Press Retry.")
     else:
         lease.ready()
+
+
+def _is_of_the_file(error: BaseException) -> bool:
+    """Whether an uploaded file was refused, and not because a disk was full or away meanwhile."""
+    if not isinstance(error, SourceError | ModelRefusedError):
+        return False
+    cause = error.__cause__
+    while cause is not None and not getattr(cause, "errno", None):
+        cause = cause.__cause__
+    return cause is None
 
 
 def _of_no_folder(words: str) -> str:

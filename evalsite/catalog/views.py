@@ -124,6 +124,11 @@ def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
     pool = get_object_or_404(Pool.jobs.of_generators(), pk=pk)
     assert pool.generator is not None  # noqa: S101  # of_generators
     found = own_generator(request, pool.generator.slug)
+    if pool.is_refused:
+        messages.error(
+            request, "The same file would be refused again: mend it, and upload it again."
+        )
+        return redirect(found)
     for job in (pool, *pool.measurements.all()):
         jobs.retry(job)
     return redirect("pool", pool.pk) if pool.is_ready else redirect(found)

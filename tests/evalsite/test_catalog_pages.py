@@ -249,6 +249,18 @@ def test_a_failed_pool_says_why_and_its_owner_retries_it(client, logged_in, enqu
     assert client.post(reverse("retry_pool", args=[failed.pk])).status_code == 403
 
 
+def test_a_file_that_was_refused_is_uploaded_again_and_not_retried(client, logged_in, enqueued):
+    made = factories.generator(owner=logged_in)
+    failed = factories.pool(made, is_ready=False)
+    jobs.claim(Pool, failed.pk).fail("3.png: is broken", note=jobs.FILE_REFUSED)
+    page = words(client.get(made.get_absolute_url()))
+    assert "Retry" not in page
+    assert f'<a href="{reverse("upload")}">upload it again</a>' in page
+    refused = client.post(reverse("retry_pool", args=[failed.pk]), follow=True)
+    assert "The same file would be refused again" in words(refused)
+    assert enqueued == []
+
+
 def test_real_images_cannot_be_drawn_again(client, logged_in, data):
     assert client.post(reverse("retry_pool", args=[data.train_pool.pk])).status_code == 404
 

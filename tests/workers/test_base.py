@@ -1,5 +1,6 @@
 """What a row says of work that failed."""
 
+import errno
 import tempfile
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from evalsite.catalog.models import Pool
 from evalsite.jobs import claim
+from pools.errors import SourceError, told_as
+from sandbox.errors import ModelRefusedError, SandboxFailedError
 from tests import factories
 from workers.base import _attempt
 
@@ -23,3 +26,35 @@ def test_a_file_that_was_bad_is_named_without_the_folder_it_lay_in_here():
     _attempt(work, claim(Pool, row.pk))
     row.refresh_from_db()
     assert (row.state, row.error) == ("failed", "weights.pth is cut short, not /data/weights.pth")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_refused"),
+    [
+        (SourceError("it is no zip"), True),
+        (ModelRefusedError("its images are 4 px wide"), True),
+        (SandboxFailedError("the network took longer than 600 s"), False),
+        (OSError("no such file"), False),
+    ],
+)
+def test_a_file_that_was_refused_is_told_from_a_machine_that_failed(error, is_refused):
+    row = factories.pool(is_ready=False)
+
+    def work(lease):
+        raise error
+
+    _attempt(work, claim(Pool, row.pk))
+    row.refresh_from_db()
+    assert (row.state, row.is_refused) == ("failed", is_refused)
+
+
+def test_a_file_that_a_full_disk_kept_from_being_read_is_not_refused():
+    row = factories.pool(is_ready=False)
+
+    def work(lease):
+        with told_as(SourceError, "images.zip"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    _attempt(work, claim(Pool, row.pk))
+    row.refresh_from_db()
+    assert (row.state, row.is_refused) == ("failed", False)

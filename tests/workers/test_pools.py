@@ -69,6 +69,7 @@ def test_a_bad_archive_fails_with_the_file_named(work, unmeasured):
     assert pool.state == JobState.FAILED
     assert "zz-broken.png" in pool.error
     assert "zz-notes.txt" in pool.error
+    assert pool.is_refused
     assert unmeasured == []
     with pytest.raises(store.PoolError):
         pool.open()
@@ -118,6 +119,7 @@ def test_a_sandbox_that_cannot_be_had_fails_the_pool_in_its_words(work, unmeasur
         JobState.FAILED,
         "no sandbox on this machine: install bubblewrap",
     )
+    assert not pool.is_refused
 
 
 def test_a_real_network_is_drawn_in_a_real_sandbox_or_fails_naming_it(work, unmeasured):
@@ -137,6 +139,7 @@ def test_a_network_that_is_no_network_fails_in_words(work, unmeasured):
     assert pool.state == JobState.FAILED
     assert pool.error
     assert "fault of the platform" not in pool.error
+    assert pool.is_refused or "sandbox" in pool.error.lower()
 
 
 def test_a_fault_of_ours_is_called_ours_and_can_be_retried(work, unmeasured, monkeypatch, caplog):

@@ -1,4 +1,4 @@
-"""Who may change what: its owner, the staff, and, for the demo's own, every researcher."""
+"""Who may change what: its owner, the staff, and, for the demo's own, every researcher; who may delete it."""
 
 from typing import Protocol
 
@@ -22,3 +22,15 @@ def require_change(request: HttpRequest, thing: Owned) -> None:
     """Raise PermissionDenied, in words, unless `may_change`."""
     if not may_change(request, thing):
         raise PermissionDenied("Only the researcher who made this can change it.")
+
+
+def may_delete(request: HttpRequest, thing: Owned) -> bool:
+    """What is the demo's own belongs to all, so that no single researcher deletes it."""
+    user = request.user
+    return user.is_authenticated and (user.is_staff or thing.owner == user)
+
+
+def require_delete(request: HttpRequest, thing: Owned) -> None:
+    """Raise PermissionDenied, in words, unless `may_delete`."""
+    if not may_delete(request, thing):
+        raise PermissionDenied("Only the researcher who made this can delete it.")

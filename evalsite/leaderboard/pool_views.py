@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from evalsite.accounts.rights import may_change
+from evalsite.accounts.rights import may_change, may_delete
 from evalsite.catalog.forms import LARGEST_SEED, PoolForm
 from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.catalog.services import Refused, put_to_people
@@ -52,6 +52,7 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
         **training,
         "pools": [(pool, _headline(pool)) for pool in pools],
         "may_change": may_change(request, found),
+        "may_delete": may_delete(request, found),
         "pool_form": PoolForm(initial={"seed": _next_seed(pools)}),
         "as_of": stamp,
         "is_live": _is_live(pools, at_work) or bool(training.get("to_measure")),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evalsite.leaderboard import pool_views, sharing_views, sweep_views, views
+from evalsite.leaderboard import deleting_views, pool_views, sharing_views, sweep_views, views
 
 urlpatterns = [
     path("leaderboard/", views.leaderboard, name="leaderboard"),
@@ -17,9 +17,13 @@ urlpatterns = [
         name="study_image",
     ),
     path("generators/<slug:slug>/", pool_views.generator, name="generator"),
+    path(
+        "generators/<slug:slug>/delete/", deleting_views.delete_generator, name="delete_generator"
+    ),
     path("generators/<slug:slug>/ladder/", pool_views.ladder, name="ladder"),
     path("sweeps/<slug:slug>/", sweep_views.sweep, name="sweep"),
     path("pools/<int:pk>/", pool_views.pool, name="pool"),
+    path("pools/<int:pk>/delete/", deleting_views.delete_pool, name="delete_pool"),
     path(
         "pools/<int:pk>/images/<slug:side>/<int:index>.png",
         pool_views.pool_image,

@@ -360,5 +360,11 @@ def _forget_generators(study: Study) -> None:
     gone.filter(slug__in=_slugs(study) - spoken_of).delete()
 
 
+def imports_about(generator: Generator) -> list[Study]:
+    """The studies whose imported trials speak of a generator, however it became known."""
+    kept = Study.objects.filter(dataset=generator.dataset).exclude(trials_key="")
+    return [study for study in kept if generator.slug in _slugs(study)]
+
+
 def _slugs(study: Study) -> set[str]:
     return {generator["slug"] for generator in study.design["generators"]}

@@ -47,6 +47,9 @@ __all__ = [
     "open_source",
 ]
 
+FEWEST_IMAGES = 2
+"""In an upload: no figure can be had of fewer."""
+
 Progress = Callable[[int, int], None]
 """Called with the number of images done, and of all."""
 

@@ -121,6 +121,10 @@ def _written(lease: Lease[Pool], drawn: Drawn, dataset: Dataset) -> store.Pool:
 def _read_archive(lease: Lease[Pool], path: Path, dataset: Dataset) -> store.Pool:
     store.remove(lease.row.url)
     with sources.open_source(path) as source:
+        if len(source) < sources.FEWEST_IMAGES:
+            raise sources.SourceError(
+                f"an archive needs at least {sources.FEWEST_IMAGES} images, got {len(source)}"
+            )
         return sources.import_images(
             in_classes(source, dataset.class_names),
             lease.row.url,

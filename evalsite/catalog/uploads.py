@@ -17,6 +17,9 @@ PUBLISHED = (weights.INCEPTION,)
 COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 ZIP, TAR, TAR_AT = b"PK", b"ustar", 257
 MOST_LOOKED_AT = 50
+SINGLE_IMAGE = (
+    "a zip archive of a single image: upload one of at least 2; 1,000 or more measure well"
+)
 
 
 class UploadRefused(ValueError):
@@ -53,7 +56,8 @@ def _lacks_images(path: Path) -> str:
     try:
         with sources.open_source(path) as source:
             if any(_is_image(entry) for entry in islice(source, MOST_LOOKED_AT)):
-                return ""
+                is_single = len(source) < sources.FEWEST_IMAGES
+                return f"is {SINGLE_IMAGE}" if is_single else ""
     except sources.SourceError:
         pass
     return "is a zip archive without images: upload one of PNG, JPEG, WebP, BMP or GIF files"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from django.db.models import Q
 
 from evalsite.catalog.models import Dataset, Generator
-from evalsite.leaderboard.models import Score
-from evalsite.leaderboard.words import column_order
+from evalsite.leaderboard.models import Measurement, Score
+from evalsite.leaderboard.words import column_order, parts
 from evalsite.studies.models import Protocol, Study
 
 RATES = ("error_rate", "fake_error", "real_error", "dprime")
@@ -23,12 +23,17 @@ HUMAN = {
 
 @dataclass(frozen=True)
 class Row:
-    """A generator, what people say of it, and what metrics say of the pool they saw."""
+    """A generator, what people say of it, and what metrics say of the pool they saw.
+
+    Attributes:
+        failed: why there are no figures of an extractor, by its name, where measuring failed.
+    """
 
     generator: Generator
     human: dict[str, Score]
     metrics: dict[str, Score]
     lead_name: str
+    failed: dict[str, str] = field(default_factory=dict)
 
     @property
     def lead(self) -> Score | None:
@@ -37,6 +42,10 @@ class Row:
 
     def figure(self, name: str) -> Score | None:
         return self.human.get(name) or self.metrics.get(name)
+
+    def failure(self, name: str) -> str:
+        """Why a figure could not be measured; empty if it could, or nobody has tried yet."""
+        return "" if name in self.metrics else self.failed.get(parts(name)[1], "")
 
     @property
     def pool_id(self) -> int | None:
@@ -170,11 +179,18 @@ def _board(
     studies: list[Study],
 ) -> Board:
     metrics = _metrics(dataset, studies)
+    failed = _failed(dataset, metrics)
     lead, *others = HUMAN[Protocol(protocol)]
     known = {name for scores in human.values() for name in scores}
     columns = (lead, *(name for name in others if name in known or not known))
     rows = [
-        Row(each, human.get(each.pk, {}), metrics.get(each.pk, {}), lead_name=lead)
+        Row(
+            each,
+            human.get(each.pk, {}),
+            metrics.get(each.pk, {}),
+            lead_name=lead,
+            failed=failed.get(each.pk, {}),
+        )
         for each in generators
     ]
     names = sorted({name for row in rows for name in row.metrics}, key=column_order)
@@ -212,3 +228,17 @@ def _metrics(dataset: Dataset, studies: list[Study]) -> dict[int, dict[str, Scor
         if chosen[score.generator_id][1] == score.pool_id:
             metrics.setdefault(score.generator_id, {})[score.name] = score
     return metrics
+
+
+def _failed(dataset: Dataset, metrics: dict[int, dict[str, Score]]) -> dict[int, dict[str, str]]:
+    """Why measuring failed, by generator and extractor: of the pool that has figures, or else of the newest."""
+    shown = {pk: next(iter(own.values())).pool_id for pk, own in metrics.items()}
+    found = Measurement.jobs.failed().filter(pool__generator__dataset=dataset)
+    newest: dict[int, tuple[int, dict[str, str]]] = {}
+    for each in found.select_related("pool").order_by("pool_id"):
+        assert each.pool.generator_id is not None  # noqa: S101  # filtered by it
+        pk, own = each.pool.generator_id, each.pool_id
+        if shown.get(pk, own) == own:
+            others = newest[pk][1] if pk in newest and newest[pk][0] == own else {}
+            newest[pk] = own, {**others, each.extractor: each.error}
+    return {pk: errors for pk, (_, errors) in newest.items()}

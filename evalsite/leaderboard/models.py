@@ -92,6 +92,10 @@ class MeasurementQuerySet(JobQuerySet["Measurement"]):
     def waiting(self) -> Self:
         return self.filter(state=JobState.WAITING)
 
+    def failed(self) -> Self:
+        """Those that people are told of, and that will not go on by themselves."""
+        return self.told().filter(state=JobState.FAILED)
+
     def gathered(self) -> Self:
         """Those that wait no longer: no worker has any of their ranges still to do."""
         at_work = [JobState.QUEUED, JobState.RUNNING]

@@ -26,7 +26,10 @@ def nothing_new() -> HttpResponse:
 def stamp_of_study(study: Study) -> str:
     finished = study.observers.people().finished().count()
     metrics = Score.objects.filter(pool__studies=study)
-    return _joined(study.state, finished, *map(_newest, (study.scores, study.reports, metrics)))
+    failed = Measurement.jobs.failed().filter(pool__studies=study).count()
+    return _joined(
+        study.state, finished, failed, *map(_newest, (study.scores, study.reports, metrics))
+    )
 
 
 def stamp_of_board(dataset: Dataset) -> str:
@@ -36,7 +39,8 @@ def stamp_of_board(dataset: Dataset) -> str:
     ready = Pool.jobs.of_generators().ready().filter(generator__dataset=dataset)
     newest_pool = ready.aggregate(newest=Max("pk"), n=Count("pk"))
     states = "".join(state[0] for state in studies)
-    return _joined(scores.count(), _newest(scores), states, *newest_pool.values())
+    failed = Measurement.jobs.failed().filter(pool__generator__dataset=dataset).count()
+    return _joined(scores.count(), _newest(scores), states, failed, *newest_pool.values())
 
 
 def stamp_of_pool(pool: Pool, measurements: Iterable[Measurement]) -> str:

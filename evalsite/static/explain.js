@@ -1,6 +1,6 @@
-// What a heading means: shown by its button, and meanwhile under the mouse or with the focus.
+// What a heading means, or why a figure is marked: shown by its button, and meanwhile under the mouse or with the focus.
 
-const buttonIn = (target) => target.closest?.("th")?.querySelector("button.explain");
+const buttonIn = (target) => target.closest?.("th, .marked")?.querySelector("button.explain");
 const aboutOf = (button) => document.getElementById(button.getAttribute("popovertarget"));
 
 function show(button) {

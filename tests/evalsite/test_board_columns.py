@@ -8,9 +8,11 @@ from http.cookies import SimpleCookie
 import pytest
 from django.urls import reverse
 
+from evalsite import jobs
 from evalsite.catalog.models import Generator
 from evalsite.leaderboard.columns import Order, headline
-from evalsite.leaderboard.models import Score
+from evalsite.leaderboard.models import Measurement, Score
+from evalsite.leaderboard.stamps import stamp_of_board
 from evalsite.leaderboard.words import figure as words_of
 from evalsite.studies.models import Study
 from tests import factories
@@ -233,3 +235,38 @@ def test_a_board_that_asks_for_news_gets_them_only_if_there_are_any(client, boar
     page = board_page(client)
     Score.objects.filter(name="FD-lite0").first().delete()
     assert news()
+
+
+def failing(pool, error="both sets need at least 2 images, got 1", extractor="lite0"):
+    made = Measurement.jobs.create(pool=pool, extractor=extractor)
+    jobs.claim(Measurement, made.pk).fail(error)
+    return made
+
+
+def test_a_measurement_that_failed_says_so_and_why(client, board):
+    cleo, dan = (factories.generator(name, of=board.dataset) for name in ("Cleo", "Dan"))
+    failing(factories.pool(cleo), "an <older> one")
+    failing(factories.pool(cleo, seed=1), "needs at least\n<2> images")
+    factories.pool(dan)
+    page = board_page(client, columns=["FD-lite0", "FID-tf1"])
+    cells = [" ".join(cell) for cell in rows_of(page)["cleo"][-2:]]
+    reason = "could not be measured needs at least &lt;2&gt; images"
+    assert cells == ["not measured yet", reason]
+    assert rows_of(page)["dan"][-1] == ["not", "measured", "yet"]
+    key = f"mark-{cleo.pk}-FD-lite0"
+    assert f'popovertarget="{key}"' in page
+    assert f'id="{key}" popover' in page
+    assert "Why: needs at least" in page
+
+
+def test_a_later_pool_that_failed_takes_no_figure_away(client, board):
+    ada = Generator.objects.get(slug="ada")
+    failing(factories.pool(ada, seed=7))
+    assert "could not be measured" not in board_page(client, columns=["recall-lite0"])
+
+
+def test_a_board_that_nobody_reloads_hears_of_a_measurement_that_failed(client, board):
+    made = Measurement.jobs.create(pool=factories.pool(factories.generator(of=board.dataset)))
+    before = stamp_of_board(board.dataset)
+    jobs.claim(Measurement, made.pk).fail("no")
+    assert stamp_of_board(board.dataset) != before

@@ -336,6 +336,11 @@ REFUSED = {
         "letters.zip is a zip archive without images",
     ),
     "no files": (zipped(), "none.zip", "none.zip is a zip archive without images"),
+    "a single image": (
+        factories.image_zip(1),
+        "one.zip",
+        "one.zip is a zip archive of a single image: upload one of at least 2",
+    ),
     "cut short": (
         factories.image_zip()[:200],
         "cut.zip",

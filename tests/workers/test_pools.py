@@ -1,3 +1,6 @@
+import io
+import tarfile
+
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
@@ -73,6 +76,18 @@ def test_a_bad_archive_fails_with_the_file_named(work, unmeasured):
     assert unmeasured == []
     with pytest.raises(store.PoolError):
         pool.open()
+
+
+def test_a_tar_of_a_single_image_is_refused(work, unmeasured):
+    out, image = io.BytesIO(), factories.png(factories.pixels(1)[0])
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("1.png")
+        entry.size = len(image)
+        archive.addfile(entry, io.BytesIO(image))
+    pool = upload(out.getvalue(), "images.tar.gz", factories.dataset())
+    work()
+    pool.refresh_from_db()
+    assert (pool.error, pool.is_refused) == ("an archive needs at least 2 images, got 1", True)
 
 
 def test_what_a_dead_worker_has_left_is_written_over(work, unmeasured):

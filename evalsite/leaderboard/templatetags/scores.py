@@ -3,6 +3,7 @@
 from django import template
 
 from evalsite.leaderboard import words
+from evalsite.leaderboard.board import Row
 from evalsite.leaderboard.models import Score
 
 register = template.Library()
@@ -11,6 +12,11 @@ register = template.Library()
 @register.filter
 def named(scores: dict[str, Score], name: str) -> Score | None:
     return scores.get(name)
+
+
+@register.filter
+def failure(row: Row, name: str) -> str:
+    return row.failure(name)
 
 
 @register.filter

@@ -41,6 +41,7 @@ class Line:
     Attributes:
         perfect: what a perfect generator would score, in words; empty if not known.
         facts: how it was computed, as names and words.
+        caution: why it is not to be read beside figures of more images; empty if it can be.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Line:
     perfect: str
     picture: Versus | None
     facts: list[tuple[str, str]]
+    caution: str = ""
 
     @property
     def finding(self) -> str:
@@ -158,6 +160,7 @@ def _scored(score: Score) -> Line:
         perfect=_written(perfect, words) if perfect else "",
         picture=versus(own, perfect, words),
         facts=list(_facts(score)),
+        caution=score.caution,
     )
 
 

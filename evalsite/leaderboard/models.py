@@ -18,6 +18,9 @@ EXTRACTOR = "lite0"
 
 EXTRACTOR_LENGTH = 200
 
+TOO_FEW = "the covariance is not of full rank"
+"""What the metrics note of a Fréchet distance of no more images than features have dimensions."""
+
 
 class FeatureRangeQuerySet(JobQuerySet["FeatureRange"]):
     def told(self) -> Self:
@@ -278,6 +281,11 @@ class Score(models.Model):
             return "–"
         write = figure(self.name).write
         return f"{write(self.low)} to {write(self.high)}"
+
+    @property
+    def caution(self) -> str:
+        """Why it is not to be read beside figures of more images; empty if it can be."""
+        return self.note if TOO_FEW in self.note else ""
 
     @property
     def shown_n(self) -> str:

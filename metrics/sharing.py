@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
@@ -151,10 +151,13 @@ def _useful(
 ) -> tuple[Usefulness | None, str]:
     """Return what classifiers make of the images, or why there are none."""
     try:
-        found = usefulness(
+        sets = (
             _labelled(train, "real", LEARNED),
             _labelled(held_out, "held-out", TESTED),
             _labelled(fake, "synthetic", LEARNED),
+        )
+        found = usefulness(
+            *_of_like_channels(sets),
             steps=steps,
             seed=seed,
             progress=lambda done, total: tell(0.35 + 0.65 * done / total, "training classifiers"),
@@ -180,6 +183,13 @@ def _labelled(pool: PoolFeatures, name: str, most: int) -> Labelled:
     ]
     images = np.concatenate(parts)[np.searchsorted(chosen, pool.order[rows])]
     return Labelled(images, pool.labels[rows])
+
+
+def _of_like_channels(sets: Sequence[Labelled]) -> Iterator[Labelled]:
+    """Yield the sets, grey images as RGB where those of another set are."""
+    channels = max(each.images.shape[3] for each in sets)
+    for images, labels in sets:
+        yield Labelled(images.repeat(channels // images.shape[3], axis=3), labels)
 
 
 def text(report: Sharing) -> str:

@@ -66,6 +66,14 @@ def test_images_whose_label_is_missing_are_left_out(judged, images):
     assert found.usefulness.n == found.usefulness.trts.share.n == 80
 
 
+def test_grey_images_that_were_saved_as_rgb_are_as_useful(judged, images):
+    grey = labelled(images, 100, 3)
+    saved = ArrayPool(grey.images.repeat(3, axis=3), grey.labels)
+    found = judged(saved)
+    assert found.not_useful == ""
+    assert found.usefulness.n == 100
+
+
 def test_labels_stay_with_their_images(pixels):
     """White and black images in any order: an accuracy of 1 is only had with the right labels."""
 

@@ -222,6 +222,7 @@ def _of_stream(path: Path, split: str, stack: ExitStack) -> Source:
         _require_train(split)
         return source_of_one_npy(plain, path.name)
     if start.startswith(MAGIC):
+        _require_train(split)
         labels = path.with_name(labels_name(path.name))
         has_labels = labels != path and labels.is_file()
         return source_of_pair(file, file_at(labels, labels.name) if has_labels else None, stack)
@@ -250,7 +251,7 @@ def _of_files(files: Sequence[File], split: str, stack: ExitStack) -> Source:
 
 def _require_train(split: str) -> None:
     if split != "train":
-        raise SourceError(f"one array is not divided, so there are no images for {split}")
+        raise SourceError(f"one file or array is not divided, so there are no images for {split}")
 
 
 def _of_zarr(path: Path, split: str) -> Source:

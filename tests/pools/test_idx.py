@@ -38,6 +38,15 @@ def test_the_four_classic_files_are_read_in_each_spelling(classic, spelling):
         assert loaded.labels.dtype == np.int64
 
 
+def test_one_file_of_images_is_all_there_is_whatever_it_is_called(classic):
+    folder, content = classic()
+    for prefix in ("train", "t10k"):
+        path = folder / f"{prefix}-images-idx3-ubyte"
+        np.testing.assert_array_equal(load(path).images, content[prefix][0])
+        with pytest.raises(SourceError, match="one file or array is not divided"):
+            open_source(path, split="test")
+
+
 def test_they_may_lie_in_an_archive(classic, tmp_path):
     folder, content = classic("{}-{}-idx{}-ubyte.gz")
     with zipfile.ZipFile(tmp_path / "mnist.zip", "w") as archive:

@@ -59,7 +59,9 @@ def test_other_arrays_are_refused_by_what_they_are(saved, array, reason):
 
 
 def test_one_array_is_not_divided(saved, pixels):
-    with pytest.raises(SourceError, match=r"one array is not divided, .* no images for test"):
+    with pytest.raises(
+        SourceError, match=r"one file or array is not divided, .* no images for test"
+    ):
         open_source(saved(pixels(2, 4, 4)), split="test")
 
 

@@ -12,6 +12,7 @@ from evalsite.accounts.rights import require_change
 from evalsite.catalog import services
 from evalsite.catalog.forms import PoolForm, TrainForm, UploadForm
 from evalsite.catalog.models import ON_SHOW, Dataset, Generator, Pool, SampleSheet, TrainingRun
+from evalsite.catalog.stamps import is_same, nothing_new, stamp_of_generators
 from pools import stimulus
 
 SHEET_COLUMNS = 8
@@ -33,8 +34,14 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def generators(request: HttpRequest) -> HttpResponse:
     found = list(Generator.objects.with_state())
-    jobs.count_ahead(each.at_work for each in found if each.at_work)
-    return render(request, "catalog/generators.html", {"generators": found})
+    at_work = [each.at_work for each in found if each.at_work]
+    jobs.count_ahead(at_work)
+    stamp = stamp_of_generators(found)
+    if is_same(request, stamp):
+        return nothing_new()
+    is_live = any(job.is_unfinished for job in at_work)
+    context = {"generators": found, "as_of": stamp, "is_live": is_live}
+    return render(request, "catalog/generators.html", context)
 
 
 def own_generator(request: HttpRequest, slug: str) -> Generator:

@@ -16,6 +16,7 @@ from evalsite.accounts.rights import may_change, may_delete
 from evalsite.catalog.forms import LARGEST_SEED, PoolForm
 from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.catalog.services import Refused, put_to_people
+from evalsite.catalog.stamps import is_same, nothing_new
 from evalsite.catalog.training import history, is_judged, sheets_of, verdicts
 from evalsite.catalog.views import own_generator
 from evalsite.jobs import Job
@@ -25,7 +26,7 @@ from evalsite.leaderboard.measured import duplicates, measurements_of, memorisat
 from evalsite.leaderboard.measuring import request_measurements
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.quality import qualities
-from evalsite.leaderboard.stamps import is_same, nothing_new, stamp_of_generator, stamp_of_pool
+from evalsite.leaderboard.stamps import stamp_of_generator, stamp_of_pool
 from evalsite.leaderboard.training_curves import training_curves
 from pools import stimulus
 

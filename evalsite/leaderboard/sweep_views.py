@@ -6,8 +6,8 @@ from django.views.decorators.http import require_safe
 
 from evalsite.accounts.rights import may_change
 from evalsite.catalog.models import Sweep
+from evalsite.catalog.stamps import is_same, nothing_new
 from evalsite.jobs import count_ahead
-from evalsite.leaderboard.stamps import is_same, nothing_new
 from evalsite.leaderboard.sweep_page import headings, in_order, plot, rows_of, stamp_of
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from evalsite.accounts.rights import may_change, require_change
 from evalsite.catalog.models import Dataset, Pool
+from evalsite.catalog.stamps import is_same, nothing_new
 from evalsite.leaderboard.board import Board, Place, board_of, board_of_study, places_of
 from evalsite.leaderboard.columns import (
     Column,
@@ -29,7 +30,7 @@ from evalsite.leaderboard.memory import asked_columns, remember
 from evalsite.leaderboard.monitor import monitor_of
 from evalsite.leaderboard.plots import interval_plot, scatters
 from evalsite.leaderboard.results import results_of, without_singles
-from evalsite.leaderboard.stamps import is_same, nothing_new, stamp_of_board, stamp_of_study
+from evalsite.leaderboard.stamps import stamp_of_board, stamp_of_study
 from evalsite.studies.models import Protocol, Study
 from pools import stimulus
 

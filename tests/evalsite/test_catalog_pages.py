@@ -1,5 +1,6 @@
 import io
 import pickle
+import re
 import struct
 import tarfile
 import zipfile
@@ -286,6 +287,21 @@ def test_an_upload_that_failed_says_so_among_all_generators(client, upload):
     upload(factories.image_zip(), "images.zip")
     jobs.claim(Pool, Generator.objects.get().pools.get().pk).fail("bad.png: is not a PNG image")
     assert "bad.png: is not a PNG image" in words(client.get(reverse("generators")))
+
+
+def test_the_list_of_generators_renews_itself_while_something_is_at_work(client, upload):
+    factories.pool()
+    address = reverse("generators")
+    assert "every 3s" not in words(client.get(address))
+    upload(factories.image_zip(), "images.zip")
+    page = words(client.get(address))
+    (asked,) = re.findall(rf'id="live" hx-get="({address}[^"]+)" hx-trigger="every 3s"', page)
+    assert client.get(asked).status_code == 204
+    lease = jobs.claim(Pool, Generator.objects.get(name="Mine").pools.get().pk)
+    lease.report(0.5, "reading 6 of 12 images")
+    assert "reading 6 of 12 images" in words(client.get(asked))
+    lease.fail("bad.png: is not a PNG image")
+    assert "every 3s" not in words(client.get(asked))
 
 
 def test_a_compressed_tar_is_taken(upload):

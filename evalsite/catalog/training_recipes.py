@@ -18,6 +18,10 @@ GAMES = "Losses and models, on one small network"
 ARCHITECTURES = "Architectures"
 TRANSLATION = "From image to image"
 
+CORE_DAYS = {"dcgan-64": 2.2, "dcgan-128": 9, "sngan-32": 26, "sngan-64": 106}
+"""Days of one processor core for recipes that are meant for a GPU: their images by the rates that
+`python -m bench.train` prints (docs/generators.md), a quarter of them where there are four times the pixels."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -51,6 +55,17 @@ class Recipe:
             ends = self.config.translation
             return f"needs classes {ends.from_class} and {ends.to_class}"
         return "needs classes" if self.config.conditional else ""
+
+    @property
+    def without_gpu(self) -> str:
+        """How long it takes where no worker has a GPU, in words; empty where it needs none."""
+        days = CORE_DAYS.get(self.name)
+        if days is None:
+            return ""
+        return (
+            f"Without a GPU it takes about {days:.0f} days of a processor core: choose a demo recipe, or a"
+            " shorter training length, unless a worker has one."
+        )
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

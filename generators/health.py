@@ -344,8 +344,9 @@ def _classes(values: Mapping[str, float]) -> str:
     if not {"coverage", "evenness"} <= values.keys():
         return ""
     return (
-        f", and show {values['coverage']:.0%} of the classes; {values['evenness']:.0%} of them are as "
-        "many of a class as real images would be"
+        f", and show {values['coverage']:.0%} of the classes that as many real images would; about "
+        f"{max(0.0, 1 - values['evenness']):.0%} of the samples would have to be of other classes for "
+        "the classes to come as often as among real images"
     )
 
 

@@ -235,7 +235,8 @@ def test_samples_of_few_classes_have_collapsed_unless_they_are_noise(config):
     assert names(curve(config, spread=0.9, coverage=1.0, evenness=0.8), config) == []
     few = diagnose(curve(config, spread=0.66, coverage=0.8, evenness=0.57), config)
     assert [verdict.name for verdict in few] == ["mode-collapse"]
-    assert "show 80% of the classes; 57% of them are as many of a class" in few[0].evidence
+    assert "show 80% of the classes that as many real images would" in few[0].evidence
+    assert "about 43% of the samples would have to be of other classes" in few[0].evidence
     assert names(curve(config, spread=1.5, coverage=0.1, evenness=0.1), config) == []
     assert names(curve(config, spread=0.05), config) == ["mode-collapse"]
 

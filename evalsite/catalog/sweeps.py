@@ -3,19 +3,33 @@
 import math
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from generators.config import ConfigError, parse_override
+from generators.config import ConfigError, load_config, parse_override
 
 MOST_RUNS = 64
 MOST_DRAWS = 20_000
 DIGITS = 3
+WORDS = ("title", "description")
+"""Keys of a configuration that no training depends on."""
 RANGE = re.compile(r"(?P<low>[^.\s][^\s]*?)\s*\.\.\s*(?P<high>[^\s]+)(?P<log>\s+log)?")
 
 Point = dict[str, Any]
+
+
+def _keys(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{before}{key}.")
+        else:
+            yield before + key
+
+
+SWEPT = [key for key in _keys(load_config("demo-15").as_dict()) if key not in WORDS]
+"""Every key whose values a sweep can try."""
 
 
 class SpaceError(ValueError):
@@ -76,6 +90,10 @@ def read_space(text: str) -> list[Dimension]:
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise SpaceError(f"{twice} stands in two lines: put all its values into one")
+    if told := [key for key in keys if key in WORDS]:
+        raise SpaceError(
+            f"{told[0]} changes nothing in a training; what can vary: {', '.join(SWEPT)}"
+        )
     if not space:
         raise SpaceError(
             "nothing to search: write at least one line, such as loss = hinge, minimax"

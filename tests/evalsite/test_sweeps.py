@@ -311,3 +311,13 @@ def test_a_training_of_a_sweep_leads_back_to_it_and_sweeps_are_listed(client, sw
     assert made.get_absolute_url() in client.get(generator.get_absolute_url()).content.decode()
     assert made.get_absolute_url() in client.get(reverse("sweeps")).content.decode()
     assert services.unique_slug(Sweep, "new") == "new-2"  # a page of its own
+
+
+@pytest.mark.parametrize("key", ["title", "description"])
+def test_a_sweep_over_words_is_refused_with_the_keys_that_can_vary(sweep, key):
+    errors = sweep(f"{key} = one, two")
+    reason = str(errors["space"])
+    assert f"{key} changes nothing in a training; what can vary: model, images, batch" in reason
+    assert "penalty.weight" in reason
+    assert "title," not in reason
+    assert not Sweep.objects.exists()

@@ -60,13 +60,15 @@ def round_step(low: float, high: float, most: int = 5) -> float:
 
 
 def outward(low: float, high: float) -> tuple[float, float]:
-    """The range widened to round values; a range of one value is widened around it.
+    """The range widened to round values; a range of one value is widened around it, of 0 upward.
 
-    >>> outward(0.03, 0.57), outward(2.0, 2.0)
-    ((0.0, 0.6), (1.0, 3.0))
+    >>> outward(0.03, 0.57), outward(2.0, 2.0), outward(0.0, 0.0)
+    ((0.0, 0.6), (1.0, 3.0), (0.0, 1.0))
     """
+    if low == high == 0.0:
+        return 0.0, 1.0
     if low == high:
-        margin = abs(low) / 2 or 1.0
+        margin = abs(low) / 2
         return low - margin, high + margin
     step = round_step(low, high)
     return (

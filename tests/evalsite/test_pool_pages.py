@@ -349,3 +349,11 @@ def test_a_generators_page_asks_for_news_only_if_there_are_any(client, trained):
     trained.run.losses.create(images_seen=64, values={"d_loss": 1.0, "g_loss": 1.0})
     type(trained.run).jobs.update(images_seen=64)
     assert client.get(trained.get_absolute_url(), ask).status_code == 200
+
+
+def test_the_picture_of_a_figure_of_nothing_but_0_begins_at_0():
+    nothing = {"value": 0.0, "low": 0.0, "high": 0.0}
+    for name in ("FD-lite0", "precision-lite0", "authenticity-lite0"):
+        picture = versus(nothing, None, words_of(name))
+        assert picture.figure.at == picture.ticks[0].at == 0.0
+        assert picture.ticks[0].label == "0"

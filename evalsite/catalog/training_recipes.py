@@ -63,8 +63,8 @@ class Recipe:
         if days is None:
             return ""
         return (
-            f"Without a GPU it takes about {days:.0f} days of a processor core: choose a demo recipe, or a"
-            " shorter training length, unless a worker has one."
+            f"Without a GPU it takes about {days:.0f} days of a processor core: there, choose a demo recipe"
+            " or a shorter training length."
         )
 
 

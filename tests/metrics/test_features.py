@@ -2,6 +2,7 @@ import os
 import signal
 import time
 import tracemalloc
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -353,19 +354,23 @@ def test_two_processes_give_the_features_of_one(images, pixels, tmp_path):
 
 def test_what_was_finished_before_a_death_is_kept(images, pixels, tmp_path):
     pool, cache = ArrayPool(images(150)), FeatureCache(tmp_path)
+    mortal = Mortal(cache, pool.content_hash())
     with pytest.raises(WorkerDied):
-        features_of([pool], Mortal(), cache=cache, workers=2)
-    gaps = cache.entry(pool.content_hash(), Mortal()).gaps(0, 150)
-    assert gaps == [(128, 150)]
+        features_of([pool], mortal, cache=cache, workers=2)
+    assert cache.entry(pool.content_hash(), mortal).gaps(0, 150) == [(128, 150)]
 
 
+@dataclass(frozen=True)
 class Mortal:
-    """Dies of its last, short batch, when it has had time to be handed it."""
+    """Dies of the last, short batch of 150 images, once the others are kept."""
 
+    cache: FeatureCache
+    pool: str
     name = version = resize = "mortal"
 
     def extract(self, images):
         if len(images) < 64:
-            time.sleep(1)
+            while self.cache.entry(self.pool, self).gaps(0, 128):
+                time.sleep(0.05)
             os.kill(os.getpid(), signal.SIGKILL)
         return Features(np.zeros((len(images), 2), np.float32), None)

@@ -72,7 +72,7 @@ def train(page, *, images, pool_size):
     page.get_by_role("link", name="Train one").click()
     page.get_by_label("Name").fill("Little GAN")
     page.get_by_role("radio", name=re.compile("15 seconds")).check()
-    page.get_by_label("Training length").fill(str(images))
+    page.get_by_role("spinbutton", name="Training length").fill(str(images))
     page.get_by_label("Then sample").fill(str(pool_size))
     page.get_by_role("button", name="Start the training").click()
     page.get_by_role("heading", name="Little GAN").wait_for()

@@ -103,10 +103,10 @@ def memorisation(
 
     With `looks`, copies are counted four ways, and what is gravest is told: between features; between
     coarse pixels, where noise cannot hide them, which moves the features of small images far;
-    as near duplicates; and as equal in every pixel. Held-out images most of which are training images
-    are left out of it. The last two are compared with held-out images,
-    or, without any, with what the training images have among themselves. C_T stays with features:
-    blurred samples are closer in pixels than new images, and copies of nothing.
+    as near duplicates; and as equal in every pixel: these two are compared with held-out images or,
+    without any, with what the training images have among themselves. Held-out images that are mostly
+    training images are left out. C_T stays with features: blurred samples are closer in pixels than
+    new images.
 
     The verdict is "copies" if these outnumber chance, and one, even at the low end of their interval
     (a generator that leaves out unusual images raises chance a little), else "close" if the interval

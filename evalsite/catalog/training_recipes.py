@@ -18,9 +18,14 @@ GAMES = "Losses and models, on one small network"
 ARCHITECTURES = "Architectures"
 TRANSLATION = "From image to image"
 
-CORE_DAYS = {"dcgan-64": 2.2, "dcgan-128": 9, "sngan-32": 26, "sngan-64": 106}
+CORE_DAYS = {
+    "dcgan-64": "about 2",
+    "dcgan-128": "more than 2",
+    "sngan-32": "about 26",
+    "sngan-64": "more than 26",
+}
 """Days of one processor core for recipes that are meant for a GPU: their images by the rates that
-`python -m bench.train` prints (docs/generators.md), a quarter of them where there are four times the pixels."""
+`python -m bench.train` prints (docs/generators.md); of the larger two, at the rate of the smaller."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Recipe:
         if days is None:
             return ""
         return (
-            f"Without a GPU it takes about {days:.0f} days of a processor core: there, choose a demo recipe"
+            f"Without a GPU it takes {days} days of a processor core: there, choose a demo recipe"
             " or a shorter training length."
         )
 

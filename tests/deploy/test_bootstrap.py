@@ -136,6 +136,7 @@ def test_chromium_is_fetched_while_the_rest_is_installed(bootstrap, monkeypatch)
     monkeypatch.setattr(bootstrap, "install", lambda _: asked.wait(10) or pytest.fail("not beside"))
     monkeypatch.setattr(bootstrap, "download_chromium", lambda: pytest.fail("it was there"))
     bootstrap.main()
+    assert asked.is_set()
 
 
 def test_without_a_chromium_of_the_system_playwright_is_asked(bootstrap, monkeypatch):

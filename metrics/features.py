@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -21,6 +23,7 @@ from metrics.extractors.base import (
     Features,
     Floats32,
     Images,
+    StreamingExtractor,
     identity,
     require_images,
 )
@@ -48,8 +51,8 @@ __all__ = [
 READ_IMAGES = 64
 """Images read, and reported, at once."""
 
-RANGE_IMAGES = 2048
-"""Images of the largest range: what a process holds in memory, and loses if it is killed."""
+RANGE_IMAGES = 512
+"""Images of the largest part of the cache: what a process holds in memory, and loses if it is killed."""
 
 TASKS_A_WORKER = 8
 
@@ -183,9 +186,9 @@ def extract_range(
     """Compute the features of images start to stop (exclusive) into the cache: a unit of work.
 
     What is there already is not computed again, so a range that comes twice costs nothing, and
-    ranges may overlap; a range that is broken off leaves nothing. Any ranges that cover a pool make
-    the same features bit for bit. `content_hash` spares reading the pool for it where it is known.
-    Raises NotFinite naming the first image whose features are NaN or infinite.
+    ranges may overlap; one that is broken off leaves what was computed of it. Any ranges that cover
+    a pool make the same features bit for bit. `content_hash` spares reading the pool for it where it
+    is known. Raises NotFinite naming the first image whose features are NaN or infinite.
     """
     entry = cache.entry(content_hash or pool.content_hash(), extractor)
     _require_range(pool, start, stop)
@@ -193,13 +196,11 @@ def extract_range(
     total = stop - start
     done = total - sum(last - first for first, last in gaps)
     for first, last in gaps:
-        parts = []
-        for at in range(first, last, READ_IMAGES):
-            parts.append(_extracted(pool, extractor, at, min(at + READ_IMAGES, last)))
-            done += len(parts[-1].digests)
-            if progress:
-                progress(done, total)
-        entry.put(_joined(parts))
+        with closing(_kept(entry, _extracted(pool, extractor, first, last))) as counts:
+            for images in counts:
+                done += images
+                if progress:
+                    progress(done, total)
     if progress and not gaps:
         progress(total, total)
 
@@ -319,7 +320,12 @@ def _fill(job: Extraction, entries: Sequence[Entry], workers: int, progress: Poo
 
 
 def _tasks(gaps: Sequence[Task], workers: int) -> list[Task]:
-    """Ranges small enough that workers end together, in multiples of what is read at once."""
+    """Ranges small enough that workers end together, in multiples of what is read at once.
+
+    One worker has nobody to wait for, and makes no pause between ranges where there is one.
+    """
+    if workers == 1:
+        return list(gaps)
     missing = sum(stop - start for _, start, stop in gaps)
     reads = -(-missing // (workers * TASKS_A_WORKER * READ_IMAGES))
     size = min(max(reads, 1) * READ_IMAGES, RANGE_IMAGES)
@@ -330,13 +336,61 @@ def _tasks(gaps: Sequence[Task], workers: int) -> list[Task]:
     ]
 
 
-def _extracted(pool: ImagePool, extractor: Extractor, start: int, stop: int) -> Part:
+def _kept(entry: Entry, parts: Generator[Part, None, None]) -> Generator[int, None, None]:
+    """Put parts into the cache, some joined to one, and yield how many images each has.
+
+    Whatever ends this, the parts that came before it are kept.
+    """
+    waiting: list[Part] = []
+
+    def put() -> None:
+        joined = _joined(waiting)
+        waiting.clear()
+        entry.put(joined)
+
+    with closing(parts):
+        try:
+            for part in parts:
+                waiting.append(part)
+                yield len(part.digests)
+                if len(waiting) * READ_IMAGES >= RANGE_IMAGES:
+                    put()
+        finally:
+            if waiting:
+                put()
+
+
+def _extracted(
+    pool: ImagePool, extractor: Extractor, first: int, last: int
+) -> Generator[Part, None, None]:
+    """Yield the features of READ_IMAGES images at a time; more may have been read."""
+    read: deque[tuple[int, Digests]] = deque()
+
+    def chunks() -> Iterator[Images]:
+        for at in range(first, last, READ_IMAGES):
+            images = _read(pool, at, min(at + READ_IMAGES, last))
+            read.append((at, digests(images)))
+            yield images
+
+    with closing(_features(extractor, chunks())) as found:
+        for rows in found:
+            at, of_images = read.popleft()
+            require_finite(rows.features, first_image=at)
+            yield Part(at, rows, of_images)
+
+
+def _features(extractor: Extractor, chunks: Iterator[Images]) -> Generator[Features, None, None]:
+    if isinstance(extractor, StreamingExtractor):
+        yield from extractor.stream(chunks)
+    else:
+        yield from map(extractor.extract, chunks)
+
+
+def _read(pool: ImagePool, start: int, stop: int) -> Images:
     images = pool.read(start, stop)
     if len(images) != stop - start:
         raise MetricError(f"a pool of {len(pool):,} images gave {start + len(images):,}")
-    rows = extractor.extract(images)
-    require_finite(rows.features, first_image=start)
-    return Part(start, rows, digests(images))
+    return images
 
 
 def _joined(parts: Sequence[Part]) -> Part:

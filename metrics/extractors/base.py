@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,14 @@ class Extractor(Protocol):
 
     def extract(self, images: Images) -> Features:
         """Return the features of n ≥ 1 images; batching changes no digit."""
+
+
+@runtime_checkable
+class StreamingExtractor(Extractor, Protocol):
+    """One that is faster if it is given all chunks of images at once."""
+
+    def stream(self, chunks: Iterable[Images]) -> Iterator[Features]:
+        """Yield what `extract` returns of each chunk; some may be taken before one is yielded."""
 
 
 def identity(extractor: Extractor) -> str:

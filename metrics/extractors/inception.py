@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,7 @@ from metrics.extractors.base import Features, Floats32, Images
 from metrics.extractors.device import best_device, on_device
 from metrics.extractors.inception_network import InceptionNetwork, fold_batch_norm
 from metrics.extractors.inception_runtime import RuntimeNetwork
-from metrics.extractors.passes import in_passes
+from metrics.extractors.passes import streamed
 from metrics.extractors.resize import Kernel, bicubic, bilinear, bilinear_tf1, resize
 from metrics.extractors.tensors import digest, read_tensors
 from metrics.extractors.weights import INCEPTION, find
@@ -89,7 +89,11 @@ class Inception:
 
     def extract(self, images: Images) -> Features:
         """Return features (n, 2048) and probabilities (n, 1008) of n ≥ 1 images of any size."""
-        return in_passes(images, self._batch, self._pass, self._threads())
+        return next(self.stream([images]))
+
+    def stream(self, chunks: Iterable[Images]) -> Iterator[Features]:
+        """Yield what `extract` returns of each chunk; the next is taken while one is computed."""
+        return streamed(chunks, self._batch, self._pass, self._threads())
 
     def activations(self, images: Images) -> list[Floats32]:
         """Return (n, 64, 73, 73), (n, 192, 35, 35), (n, 768, 17, 17) and (n, 2048, 8, 8)."""

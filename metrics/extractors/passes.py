@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -22,12 +23,24 @@ def in_passes(images: Images, size: int, network: Pass, threads: int = 1) -> Fea
     The rounding of a matrix product depends on its size: only passes of one size give an image the
     same features alone and among others. Raises ImageMismatch for what is no image.
     """
-    parts = [_first(n, found) for found, n in passes(images, size, network, threads)]
-    probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-    return Features(
-        np.concatenate([part.features for part in parts]),
-        np.concatenate(probabilities) if probabilities else None,
-    )
+    return next(streamed([images], size, network, threads))
+
+
+def streamed(
+    chunks: Iterable[Images], size: int, network: Pass, threads: int = 1
+) -> Iterator[Features]:
+    """Yield what `in_passes` returns of each chunk of images, without a pause between chunks.
+
+    The next chunk is taken while one is in the network, so that no thread waits for the last pass
+    of a chunk. Close the generator to break off what has not begun.
+    """
+    for found in _begun_ahead(chunks, size, network, threads):
+        parts = [_first(n, each) for each, n in found]
+        probabilities = [part.probabilities for part in parts if part.probabilities is not None]
+        yield Features(
+            np.concatenate([part.features for part in parts]),
+            np.concatenate(probabilities) if probabilities else None,
+        )
 
 
 def passes(
@@ -37,10 +50,24 @@ def passes(
 
     Raises ImageMismatch for what is no image.
     """
-    full = list(full_passes(images, size))
+    return next(_begun_ahead([images], size, network, threads))
+
+
+def _begun_ahead(
+    chunks: Iterable[Images], size: int, network: Callable[[Images], Found], threads: int
+) -> Iterator[list[tuple[Found, int]]]:
+    begun: deque[list[tuple[Future[Found], int]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(network, [each for each, _ in full])
-        return list(zip(found, [n for _, n in full], strict=True))
+        try:
+            for images in chunks:
+                full = list(full_passes(images, size))
+                begun.append([(pool.submit(network, each), n) for each, n in full])
+                if len(begun) > 1:
+                    yield [(each.result(), n) for each, n in begun.popleft()]
+            if begun:
+                yield [(each.result(), n) for each, n in begun.popleft()]
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def full_passes(images: Images, size: int) -> Iterator[tuple[Images, int]]:

@@ -274,6 +274,50 @@ def test_nan_is_named_by_its_image_and_never_kept(images, pixels, cache, monkeyp
     assert gaps == [(READ_IMAGES, READ_IMAGES + 9)]
 
 
+def test_what_came_before_an_interruption_is_kept(images, pixels, cache):
+    pool = ArrayPool(images(3 * READ_IMAGES))
+
+    def interrupted(done, _):
+        if done == 2 * READ_IMAGES:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract_range(pool, pixels, 0, len(pool), cache, progress=interrupted)
+    gaps = cache.entry(pool.content_hash(), pixels).gaps(0, len(pool))
+    assert gaps == [(2 * READ_IMAGES, 3 * READ_IMAGES)]
+
+
+def test_a_long_range_is_kept_in_parts(images, pixels, cache, monkeypatch):
+    monkeypatch.setattr("metrics.features.RANGE_IMAGES", 2 * READ_IMAGES)
+    pool = ArrayPool(images(5 * READ_IMAGES))
+    kept_when_done, entry = {}, cache.entry(pool.content_hash(), pixels)
+
+    def look(done, total):
+        kept_when_done[done // READ_IMAGES] = entry.gaps(0, total)[0][0] // READ_IMAGES
+
+    extract_range(pool, pixels, 0, len(pool), cache, progress=look)
+    assert kept_when_done == {1: 0, 2: 0, 3: 2, 4: 2, 5: 4}
+
+
+class Streaming:
+    """Gives each image's first pixel; takes all chunks before it gives the first."""
+
+    name = version = resize = "streaming"
+
+    def extract(self, images):
+        raise AssertionError("it is given all chunks at once")
+
+    def stream(self, chunks):
+        for images in list(chunks):
+            yield Features(images[:, :1, 0, 0].astype(np.float32), None)
+
+
+def test_an_extractor_that_runs_ahead_gives_each_image_its_own_features(images):
+    array = images(3 * READ_IMAGES + 5)
+    found = pool_features(ArrayPool(array), Streaming())
+    np.testing.assert_array_equal(found.features[:, 0], array[found.order, 0, 0, 0])
+
+
 def test_a_pool_that_gives_fewer_images_than_it_says_is_refused(images, pixels):
     class Short(ArrayPool):
         def read(self, start, stop):

@@ -37,9 +37,12 @@ def has_npy(files: Sequence[File]) -> bool:
 
 
 def source_of_npy(files: Sequence[File], split: str, stack: ExitStack) -> Source:
-    """uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), and integer labels (N,) if any."""
+    """uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W), and integer labels (N,) if any.
+
+    Both are known by their names; images that nothing but labels lies beside may have any name.
+    """
     by_key = {PurePosixPath(file.name).stem.lower(): file for file in files}
-    images = _first(by_key, IMAGE_KEYS[split])
+    images = _first(by_key, IMAGE_KEYS[split]) or (_only(by_key) if split == "train" else None)
     if images is None:
         wanted = ", ".join(IMAGE_KEYS[split])
         raise SourceError(f"images for {split} are looked for as {wanted}; got {', '.join(by_key)}")
@@ -117,3 +120,10 @@ def _array(plain: IO[bytes], name: str) -> NDArray[Any]:
 
 def _first(by_key: dict[str, File], keys: Sequence[str]) -> File | None:
     return next((by_key[key] for key in keys if key in by_key), None)
+
+
+def _only(by_key: dict[str, File]) -> File | None:
+    """The file whose name says nothing, if there is one."""
+    told = {*IMAGE_KEYS["test"], *LABEL_KEYS["train"], *LABEL_KEYS["test"]}
+    unknown = [file for key, file in by_key.items() if key not in told]
+    return unknown[0] if len(unknown) == 1 else None

@@ -24,6 +24,19 @@ def test_images_are_found_under_their_usual_names(npz, pixels, key):
     np.testing.assert_array_equal(load(npz(**{key: images})).images, images)
 
 
+def test_images_alone_or_beside_labels_may_have_any_name(npz, pixels):
+    images = pixels(3, 4, 4, 3)
+    np.testing.assert_array_equal(load(npz(samples=images)).images, images)
+    labelled = load(npz(samples=images, y=np.array([2, 0, 1])))
+    np.testing.assert_array_equal(labelled.images, images)
+    assert labelled.labels.tolist() == [2, 0, 1]
+
+
+def test_test_images_are_not_taken_for_those_of_training(npz, pixels):
+    with pytest.raises(SourceError, match="images for train are looked for as images"):
+        load(npz(x_test=pixels(2, 4, 4)))
+
+
 @pytest.mark.parametrize(("x", "y"), [("images", "labels"), ("x", "y"), ("x_train", "y_train")])
 def test_labels_are_found_under_their_usual_names(npz, pixels, x, y):
     labels = np.array([3, 1, 2], np.int32)

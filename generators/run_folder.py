@@ -104,7 +104,7 @@ class RunFolder:
         Raises RunFolderError if nothing was written here.
         """
         try:
-            return [Verdict(**verdict) for verdict in self._health()["verdicts"]]
+            return [Verdict(**verdict) for verdict in self.health()["verdicts"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(f"{self.folder} holds no training: {error}") from error
 
@@ -113,9 +113,10 @@ class RunFolder:
 
         Raises OSError or ValueError if nothing was written here.
         """
-        return bool(self._health().get("judged", True))
+        return bool(self.health().get("judged", True))
 
-    def _health(self) -> dict[str, Any]:
+    def health(self) -> dict[str, Any]:
+        """What `health.json` holds: `images_seen`, `judged` and the `verdicts`."""
         found: dict[str, Any] = json.loads(self.health_path.read_text(encoding="utf-8"))
         return found
 

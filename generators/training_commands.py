@@ -57,7 +57,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 def _add_health(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="what train wrote into")
-    parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
+    parser.add_argument("--json", action="store_true", help="what health.json holds")
     parser.set_defaults(run=_health)
 
 
@@ -127,7 +127,7 @@ def _health(options: argparse.Namespace) -> None:
     folder = RunFolder(options.folder)
     verdicts = folder.verdicts()
     if options.json:
-        print(json.dumps([verdict.as_dict() for verdict in verdicts], indent=2))
+        print(json.dumps(folder.health(), indent=2))
     else:
         print("\n".join(map(_in_words, verdicts)) or _without_verdict(folder))
 

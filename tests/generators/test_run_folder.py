@@ -110,6 +110,9 @@ def test_a_run_too_short_for_a_verdict_is_not_called_healthy(source, tmp_path, c
     assert capsys.readouterr().err.splitlines()[-1] == words
     assert main(["health", str(out)]) == 0
     assert capsys.readouterr().out == f"{words}\n"
+    assert main(["health", str(out), "--json"]) == 0
+    about = {"images_seen": 24, "judged": False, "verdicts": []}
+    assert json.loads(capsys.readouterr().out) == about
 
 
 def test_a_healthy_run_is_called_so(source, tmp_path, capsys, monkeypatch):
@@ -120,8 +123,9 @@ def test_a_healthy_run_is_called_so(source, tmp_path, capsys, monkeypatch):
     about = {"images_seen": 24, "judged": True, "verdicts": []}
     assert json.loads((out / "health.json").read_text()) == about
     assert main(["health", str(out)]) == 0
+    assert capsys.readouterr().out == "healthy\n"
     assert main(["health", str(out), "--json"]) == 0
-    assert capsys.readouterr().out == "healthy\n[]\n"
+    assert json.loads(capsys.readouterr().out) == about
 
 
 def test_a_verdict_is_told_once_named_at_the_end_and_shown_with_its_evidence(
@@ -137,7 +141,7 @@ def test_a_verdict_is_told_once_named_at_the_end_and_shown_with_its_evidence(
     main(["health", str(out)])
     line = capsys.readouterr().out.splitlines()[0]
     main(["health", str(out), "--json"])
-    found = Verdict(**json.loads(capsys.readouterr().out)[0])
+    found = Verdict(**json.loads(capsys.readouterr().out)["verdicts"][0])
     assert line == f"{found.name} since {found.since_images} images: {found.evidence}"
 
 

@@ -202,7 +202,7 @@ def available_configs() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in CONFIG_FOLDER.glob("*.toml")))
 
 
-def load_config(name_or_path: str | Path, **overrides: Any) -> Config:
+def load_config(name_or_path: str | Path, /, **overrides: Any) -> Config:
     """A shipped config by name, or any TOML file by path, with single values replaced.
 
     An override's key is a dotted path: `load_config("demo-15", **{"adam.beta1": 0})`.
@@ -228,7 +228,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"an override is written key=value, got {text!r}")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key.strip(), value.strip()
 
 
@@ -243,7 +243,7 @@ def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
         raise ConfigError(
             f"no config {str(name_or_path)!r}: give a TOML file or one of {choices}"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # the second where brackets are nested too deeply
         raise ConfigError(f"{path} is no valid TOML: {error}") from error
 
 

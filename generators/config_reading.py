@@ -40,12 +40,11 @@ def _value(item: Field[Any], value: Any, key: str) -> Any:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{key} must be a table, got {value!r}")
         return build(kind, value, prefix=f"{key}.")
-    if kind is float and type(value) is int:
-        value = float(value)
-    if type(value) is not kind:
+    whole = kind is float and type(value) is int
+    if type(value) is not kind and not whole:
         raise ConfigError(f"{key} must be {_KIND_NAMES[kind]}, got {value!r}")
     _check_rules(item.metadata, value, key)
-    return value
+    return float(value) if whole else value
 
 
 _KIND_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

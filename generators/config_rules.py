@@ -87,6 +87,11 @@ def check_used(config: "Config") -> None:
             raise ConfigError(
                 f"{key} is read by {reader} alone: set it to {default!r}, got {found!r}"
             )
+    if config.discriminator.clip and config.discriminator.spectral:
+        raise ConfigError(
+            f"discriminator.clip {config.discriminator.clip!r} would bound weights that "
+            "discriminator.spectral divides afterwards: set the one to 0.0 or the other to false"
+        )
 
 
 def check_size(config: "Config", resolution_px: int) -> None:
@@ -94,14 +99,20 @@ def check_size(config: "Config", resolution_px: int) -> None:
 
     A file that was trained may hold one; a run that begins may not.
     """
-    judge = config.discriminator
-    single = judge.architecture == "dcgan" and resolution_px < DCGAN_NORMED_FROM_PX
-    if single and config.model != "stackgan" and judge.normalisation != "none":
+    judge, two_stages = config.discriminator, config.model == "stackgan"
+    judged_px = -(-resolution_px // 2) if two_stages else resolution_px
+    single = judge.architecture == "dcgan" and judged_px < DCGAN_NORMED_FROM_PX
+    if single and judge.normalisation != "none":
+        of_stage = (
+            f" in the first stage, which draws {judged_px} of" if two_stages else " on images of"
+        )
+        other = "sngan" if two_stages else "demo"
+        least_px = 2 * DCGAN_NORMED_FROM_PX - 1 if two_stages else DCGAN_NORMED_FROM_PX
         raise ConfigError(
-            f"discriminator.normalisation {judge.normalisation!r} has no effect on images of "
+            f"discriminator.normalisation {judge.normalisation!r} has no effect{of_stage} "
             f"{resolution_px} px, for which architecture 'dcgan' has one convolution, and norms come "
-            "after the second: set it to 'none', choose discriminator.architecture 'demo', or images "
-            f"of at least {DCGAN_NORMED_FROM_PX} px"
+            f"after the second: set it to 'none', choose discriminator.architecture {other!r}, or "
+            f"images of at least {least_px} px"
         )
 
 

@@ -348,6 +348,20 @@ def test_a_norm_that_a_single_layer_would_not_have_is_refused_with_the_size(mode
         check_size(replace(config, discriminator=replace(config.discriminator, **advised)), 15)
 
 
+@pytest.mark.parametrize("side_px", [16, 29, 30])
+def test_a_norm_that_the_first_of_two_stages_would_not_have_is_refused(side_px):
+    config = load_config("stackgan-emoji")
+    words = (
+        rf"'layer' has no effect in the first stage, which draws {-(-side_px // 2)} of {side_px} px"
+    )
+    with pytest.raises(ConfigError, match=f"{words}.* 'sngan', or images of at least 31 px"):
+        check_size(config, side_px)
+    check_size(config, 31)
+    for advised in ({"normalisation": "none"}, {"architecture": "sngan"}):
+        judge = replace(config.discriminator, **advised)
+        check_size(replace(config, discriminator=judge), side_px)
+
+
 @pytest.mark.parametrize("side_px", [8, 15, 16, 28])
 @pytest.mark.parametrize("model", [*available_configs()])
 def test_every_other_norm_of_a_shipped_config_has_something_to_normalise(model, side_px):
@@ -393,6 +407,11 @@ def test_every_loss_and_penalty_of_the_lectures_has_a_recipe():
         ("demo-15", {"translation.factor": 4}, r"translation\.factor is read by translation\.task"),
         ("enlarge-14-to-28", {"translation.buffer": 5}, r"translation\.buffer .* 'cyclegan' alone"),
         ("dcgan-64", {"stage_two_from": 0.7}, r"stage_two_from is read by model 'stackgan' alone"),
+        (
+            "wgan",
+            {"discriminator.spectral": True},
+            r"discriminator\.clip 0\.05 would bound weights that discriminator\.spectral divides",
+        ),
     ],
 )
 def test_a_value_that_nothing_reads_is_refused(name, changes, message):
@@ -433,6 +452,26 @@ def test_broken_toml_is_named(tmp_path):
     path.write_text("images = = 3")
     with pytest.raises(ConfigError, match=r"mine\.toml is no valid TOML"):
         load_config(path)
+
+
+@pytest.mark.parametrize("text", ["images = " + "9" * 5000, "images = " + "[" * 3000])
+def test_toml_that_python_cannot_read_is_named_too(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"mine\.toml is no valid TOML"):
+        load_config(path)
+    with pytest.raises(ConfigError, match="images must be a whole number"):
+        load_config("demo-15", **dict([parse_override(text)]))
+
+
+def test_a_whole_number_too_large_for_any_float_is_refused():
+    with pytest.raises(ConfigError, match=r"adam\.beta1 must be from 0\.0 to 0\.9999, got 1000"):
+        load_config("demo-15", **{"adam.beta1": 10**400})
+
+
+def test_an_unknown_key_may_have_any_name():
+    with pytest.raises(ConfigError, match="unknown key 'name_or_path', choose from title"):
+        load_config("demo-15", name_or_path=1)
 
 
 def test_a_config_file_of_ones_own_is_read_by_path(tmp_path):

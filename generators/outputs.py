@@ -1,5 +1,7 @@
 """Where sampled images are put: a pool, an .npz file, or a folder of PNG files."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,10 +33,9 @@ def save_images(
     """Writes `count` images from image 0 on to `out`, whose suffix tells the kind.
 
     `.zarr` and `.npz` hold their labels (count,) too, if there are any. Nothing is at `out` before
-    all is written. Raises OutputError if `out` exists.
+    all is written. Raises OutputError if `out` exists, or is being written.
     """
-    if out.exists():
-        raise OutputError(f"there is something at {out} already: choose a new place")
+    _check_new(out)
     if out.suffix not in ("", ".zarr", ".npz"):
         raise OutputError(f"{out} must be a folder, or end in .zarr or .npz")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -47,16 +48,48 @@ def save_images(
             _save_folder(place, batches, count)
 
 
+def _check_new(out: Path) -> None:
+    if out.exists():
+        raise OutputError(f"there is something at {out} already: choose a new place")
+
+
 @contextmanager
 def _unfinished(out: Path) -> Iterator[Path]:
     """A place beside `out` that becomes it at the end; what is left there by a killed process goes."""
     place = out.with_name(f".unfinished-{out.name}")
-    _remove(place)
-    try:
-        yield place
-        place.rename(out)
-    finally:
+    with _alone(place.with_name(f"{place.name}.lock"), out):
         _remove(place)
+        try:
+            yield place
+            _check_new(out)
+            place.rename(out)
+        finally:
+            _remove(place)
+
+
+@contextmanager
+def _alone(lock: Path, out: Path) -> Iterator[None]:
+    """Holds the lock, which ends with its process; OutputError if another one holds it."""
+    with lock.open("a") as file:
+        if not _taken(file.fileno(), lock):
+            raise OutputError(
+                f"another process is writing {out}: let it end, or choose a new place"
+            )
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _taken(descriptor: int, lock: Path) -> bool:
+    """Whether the open file was free, and is still the lock: who held it before has removed its own."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), lock.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:  # a file system that knows no locks
+        return True
 
 
 def _remove(place: Path) -> None:

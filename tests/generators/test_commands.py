@@ -265,6 +265,37 @@ def test_a_sample_that_was_killed_is_made_by_the_same_command(generator, tmp_pat
     assert {path.name for path in tmp_path.iterdir()} == {"generator.safetensors", name}
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_two_samples_for_one_place_do_not_mix(generator, tmp_path, monkeypatch, capsys, name):
+    real, out = sampling_commands.sample, tmp_path / name
+
+    def meanwhile(*args, **kwargs):
+        monkeypatch.setattr(sampling_commands, "sample", real)
+        first, *rest = real(*args, **kwargs, batch=4)
+        yield first
+        assert drawn(generator, out, "--seed", "3") == 2
+        yield from rest
+
+    monkeypatch.setattr(sampling_commands, "sample", meanwhile)
+    assert drawn(generator, out) == 0
+    assert f"another process is writing {out}" in capsys.readouterr().err
+    assert drawn(generator, tmp_path / "alone.npz") == 0
+    assert np.array_equal(load(out).images, load(tmp_path / "alone.npz").images)
+    names = {"generator.safetensors", name, "alone.npz"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_appeared_while_a_sample_was_made_is_kept(generator, tmp_path, monkeypatch, name):
+    def meanwhile(*args, **kwargs):
+        (tmp_path / name).write_text("mine")
+        yield np.zeros((11, 12, 12, 1), np.uint8)
+
+    monkeypatch.setattr(sampling_commands, "sample", meanwhile)
+    assert drawn(generator, tmp_path / name) == 2
+    assert (tmp_path / name).read_text() == "mine"
+
+
 def test_an_output_that_exists_is_kept(generator, tmp_path, capsys):
     (tmp_path / "there").mkdir()
     assert drawn(generator, tmp_path / "there") == 2

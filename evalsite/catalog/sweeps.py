@@ -3,6 +3,7 @@
 import math
 import random
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -117,7 +118,8 @@ def _dimension(line: str) -> Dimension:
 
 def _range(key: str, found: re.Match[str]) -> Range:
     low, high = (_value(key, found[end]) for end in ("low", "high"))
-    numbers = all(type(end) in (int, float) and math.isfinite(end) for end in (low, high))
+    largest = sys.float_info.max
+    numbers = all(type(end) in (int, float) and abs(end) <= largest for end in (low, high))
     if not numbers or low >= high:
         raise SpaceError(f"{key}: a range goes from a number to a larger one, got {found[0]!r}")
     if found["log"] and low <= 0:

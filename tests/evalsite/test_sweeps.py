@@ -110,6 +110,7 @@ def test_the_ends_of_a_whole_range_are_as_likely_as_what_is_between():
         ("batch = 16\nbatch = 32", "batch stands in two lines"),
         ("batch = 32..16", "batch: a range goes from a number to a larger one, got '32..16'"),
         ("loss = hinge..minimax", "loss: a range goes from a number"),
+        ("images = 1.." + "9" * 400, "images: a range goes from a number"),
         ("penalty.weight = 0..1 log", "penalty.weight: a range with log begins above 0, got 0"),
     ],
 )

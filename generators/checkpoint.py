@@ -3,8 +3,9 @@
 import json
 import os
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 FORMAT_VERSION = 1
 _KEY = "uncanny"
+Number = TypeVar("Number", int, float)
 
 
 class CheckpointError(ValueError):
@@ -71,8 +73,20 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) -> None:
-    """Loads the weights; CheckpointError if a name or shape differs from the network's."""
+    """Loads the weights; CheckpointError if a name or shape differs, or one of them is no number."""
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(f"{path} does not fit its own config: {error}") from error
+        lines = " ".join(str(error).split())
+        raise CheckpointError(f"{path} does not fit its own config: {lines}") from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"{path} is damaged: {name} holds what is no number")
+
+
+def amount(about: Mapping[str, Any], name: str, kind: type[Number], path: str | Path) -> Number:
+    """What `about` says under a name, of this kind and 0 or more, else CheckpointError."""
+    found = about.get(name)
+    if type(found) is not kind or not 0 <= found < inf:
+        raise CheckpointError(f"{path} must say its {name}, 0 or more, got {found!r}")
+    return found

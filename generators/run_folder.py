@@ -157,14 +157,19 @@ class RunFolder:
                 sheet.unlink()
         if not self.log_path.exists():
             return
-        lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
+        logged = self.log_path.read_text(encoding="utf-8", errors="replace")
+        lines = logged.splitlines(keepends=True)
         kept = [line for line in lines if _complete(line, images_seen)]
         self.log_path.write_text("".join(kept), encoding="utf-8")
         self._history = [Moment.of(json.loads(line)) for line in kept]
 
 
 def _complete(line: str, images_seen: int) -> bool:
-    return line.endswith("}\n") and json.loads(line)["images_seen"] <= images_seen
+    """Whether it is a whole report on so many images; a machine that died may leave other bytes."""
+    try:
+        return line.endswith("}\n") and bool(json.loads(line)["images_seen"] <= images_seen)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _class_count(data: ImageSet) -> int:

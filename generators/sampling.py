@@ -85,8 +85,8 @@ def load_generator(path: str | Path, *, device: torch.device | None = None) -> T
     for name, network in networks.items():
         checkpoint.fill(network, checkpoint.under(name, tensors) or tensors, path)
         to_device(network, device or default_device()).eval()
-    main = networks.pop("generator")
-    return TrainedGenerator(main, config, shape, about["images_seen"], networks)
+    main, seen = networks.pop("generator"), checkpoint.amount(about, "images_seen", int, path)
+    return TrainedGenerator(main, config, shape, seen, networks)
 
 
 @torch.inference_mode()

@@ -247,7 +247,8 @@ class Trainer:
         checkpoint.write(path, RUN_KIND, self._state(), about)
 
     def save_generator(self, path: str | Path) -> None:
-        """Writes the averaged networks alone, for `sampling.sample` and the ONNX export."""
+        """Writes the averaged networks alone, for `sample` and the export. Raises TrainingDiverged."""
+        self._finite_sums()
         about = describe(self.config, self.shape, self.images_seen)
         tensors: dict[str, Tensor] = {}
         for name, network in self.ema.averages.items():
@@ -278,7 +279,7 @@ class Trainer:
             )
         class_count = shape.class_count or count_classes(labels)
         trainer = cls(saved, images, labels, class_count, device=device, share=share)
-        if trainer.data_hash != about["data_hash"]:
+        if trainer.data_hash != about.get("data_hash"):
             raise CheckpointError(f"{path} is a run on other images or labels")
         trainer._restore(tensors, about, path)
         return trainer
@@ -300,8 +301,8 @@ class Trainer:
             self._sums.copy_(tensors["sums"])
         except (KeyError, RuntimeError) as error:
             raise CheckpointError(f"{path} does not fit its own config: {error}") from error
-        self.step = about["step"]
-        self.seconds = about["seconds"]
+        self.step = checkpoint.amount(about, "step", int, path)
+        self.seconds = checkpoint.amount(about, "seconds", float, path)
 
 
 class _Clock:

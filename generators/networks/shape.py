@@ -1,6 +1,7 @@
 """What images a network makes or sees."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 LARGEST_PX, SMALLEST_PX = 128, 8
 
@@ -18,6 +19,8 @@ class ImageShape:
     class_count: int = 0
 
     def __post_init__(self) -> None:
+        if not all(isinstance(value, Integral) for value in vars(self).values()):
+            raise ShapeError(f"a shape is of whole numbers, got {tuple(vars(self).values())}")
         if not SMALLEST_PX <= self.resolution_px <= LARGEST_PX:
             raise ShapeError(
                 f"resolution must be from {SMALLEST_PX} to {LARGEST_PX} px, "

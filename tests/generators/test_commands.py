@@ -109,7 +109,7 @@ def test_lines_logged_after_the_checkpoint_are_logged_once(source, tmp_path):
     out = tmp_path / "run"
     train(source, out)
     with (out / "log.jsonl").open("a") as file:
-        file.write('{"images_seen": 28}\n{"images_se')
+        file.write('{"images_seen": 28}\n\0\0}\n[3]}\n{"seen": 4}\n{"images_se')
     train(source, out, "--resume")
     assert [line["images_seen"] for line in log(out)] == [4, 8, 12, 16, 20, 24]
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from generators import checkpoint
 from generators.checkpoint import CheckpointError
 from generators.noise import balanced_labels, noise
 from generators.sampling import load_generator, sample
@@ -97,6 +98,21 @@ def test_foreign_safetensors_are_refused(tmp_path):
     save_file({"x": torch.zeros(3)}, tmp_path / "foreign")
     with pytest.raises(CheckpointError, match="safetensors, but no generator made here"):
         sample(tmp_path / "foreign", 1, seed=0)
+
+
+def test_a_generator_whose_weights_are_no_numbers_is_refused(generator):
+    tensors, about = checkpoint.read(generator, "generator")
+    tensors["generator.project.bias"].fill_(float("nan"))
+    checkpoint.write(generator, "generator", tensors, about)
+    with pytest.raises(CheckpointError, match=r"project\.bias holds what is no number"):
+        sample(generator, 1, seed=0)
+
+
+def test_a_generator_that_does_not_say_what_it_saw_is_refused(generator):
+    tensors, about = checkpoint.read(generator, "generator")
+    checkpoint.write(generator, "generator", tensors, {**about, "images_seen": "many"})
+    with pytest.raises(CheckpointError, match="must say its images_seen, 0 or more, got 'many'"):
+        sample(generator, 1, seed=0)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"PK\x03\x04" * 50, b"\x7f" * 4096])

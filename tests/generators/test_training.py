@@ -195,8 +195,9 @@ def test_a_diverging_run_is_stopped_with_step_and_loss(tiny, data):
 def test_a_diverged_run_is_not_saved(tiny, data, tmp_path):
     trainer = trained(tiny(images=4 * 1000), data, images=4)
     trainer._sums.fill_(float("nan"))
-    with pytest.raises(TrainingDiverged):
-        trainer.save(tmp_path / "run.safetensors")
+    for save in (trainer.save, trainer.save_generator):
+        with pytest.raises(TrainingDiverged):
+            save(tmp_path / "run.safetensors")
     assert not list(tmp_path.iterdir())
 
 
@@ -288,7 +289,24 @@ def _edit_header(path, edit):
 
 def test_a_checkpoint_with_an_altered_description_is_refused(saved, data):
     _edit_header(saved, lambda note: note["about"]["config"].update(z_dim=9))
-    with pytest.raises(CheckpointError, match="does not fit its own config"):
+    with pytest.raises(CheckpointError, match="does not fit its own config") as caught:
+        Trainer.resume(saved, *data)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        ({"data_hash": None}, "is a run on other images or labels"),
+        ({"step": None}, "must say its step, 0 or more, got None"),
+        ({"step": -5}, "must say its step, 0 or more, got -5"),
+        ({"seconds": "x"}, "must say its seconds, 0 or more, got 'x'"),
+        ({"shape": {"resolution_px": 12.0, "channels": 1}}, r"whole numbers, got \(12\.0, 1, 0\)"),
+    ],
+)
+def test_a_checkpoint_that_does_not_say_where_it_is_is_refused(saved, data, spoil, message):
+    _edit_header(saved, lambda note: note["about"].update(spoil))
+    with pytest.raises(CheckpointError, match=message):
         Trainer.resume(saved, *data)
 
 

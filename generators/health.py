@@ -36,8 +36,8 @@ GUESSING = {
     "least-squares": 0.25,
     "hinge": 2.0,
 }
-# The losses under which a positive logit calls an image real.
-SIGNED = ("minimax", "non-saturating", "hinge")
+# The losses under which an image is called real or fake by itself, not beside those of the other kind.
+CALLING = ("minimax", "non-saturating", "least-squares", "hinge")
 # The shares of either kind that are called real, and the loss under which no logit calls an image so:
 # a critic's differences alone mean something.
 CALLS = ("d_real", "d_fake")
@@ -187,7 +187,7 @@ def unbounded_discriminator(history: Sequence[Moment], config: Config) -> Verdic
 
 def discriminator_shortcut(history: Sequence[Moment], config: Config) -> Verdict | None:
     """The discriminator calls everything real, or everything fake."""
-    judged = _judged(history, config, *CALLS) if config.loss in SIGNED else []
+    judged = _judged(history, config, *CALLS) if config.loss in CALLING else []
     for word, lean in (("real", 1.0), ("fake", 0.0)):
         if stuck := _lasting(judged, partial(_leans, lean)):
             return Verdict(

@@ -111,10 +111,11 @@ def test_a_wasserstein_discriminator_without_a_bound_falls_and_falls():
     assert "A smaller discriminator.clip (0.01) or discriminator.spectral would" in found.evidence
 
 
+@pytest.mark.parametrize("loss", ["non-saturating", "least-squares"])
 @pytest.mark.parametrize(("blind_to", "word"), [("fake", "real"), ("real", "fake")])
-def test_a_discriminator_shown_one_kind_calls_everything_that(blind_to, word):
+def test_a_discriminator_shown_one_kind_calls_everything_that(blind_to, word, loss):
     gate = {f"tricks.gate_{blind_to}": 100.0}
-    history, config = run("demo-15", images=1_600, batch=16, **UNCONDITIONAL, **gate)
+    history, config = run("demo-15", images=1_600, batch=16, loss=loss, **UNCONDITIONAL, **gate)
     found = verdict("discriminator-shortcut", history, config)
     assert found.title == f"The discriminator calls everything {word}"
     share = {"real": "100%", "fake": "0%"}[word]

@@ -338,3 +338,12 @@ def test_the_package_runs_as_a_command():
     environment = os.environ | {"PYTHONPATH": str(Path(commands.__file__).parents[1])}
     listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "lecture-dcgan" in listed.stdout
+
+
+def test_an_interrupt_while_the_command_starts_is_one_line_too(tmp_path):
+    (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")
+    path = os.pathsep.join([str(tmp_path), str(Path(commands.__file__).parents[1])])
+    command = [sys.executable, "-m", "generators", "configs"]
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "generators: interrupted\n")

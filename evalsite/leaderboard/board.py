@@ -1,11 +1,13 @@
 """The leaderboard of one data set, protocol and condition: a row a generator, people beside metrics."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db.models import Q
 
 from evalsite.catalog.models import Dataset, Generator
+from evalsite.jobs import JobQuerySet
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.words import column_order, parts
 from evalsite.studies.models import Protocol, Study
@@ -27,6 +29,7 @@ class Row:
 
     Attributes:
         failed: why there are no figures of an extractor, by its name, where measuring failed.
+        refused: why there is no figure of those that were measured and cannot be had, by its name.
     """
 
     generator: Generator
@@ -34,6 +37,7 @@ class Row:
     metrics: dict[str, Score]
     lead_name: str
     failed: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
     @property
     def lead(self) -> Score | None:
@@ -45,7 +49,9 @@ class Row:
 
     def failure(self, name: str) -> str:
         """Why a figure could not be measured; empty if it could, or nobody has tried yet."""
-        return "" if name in self.metrics else self.failed.get(parts(name)[1], "")
+        if name in self.metrics:
+            return ""
+        return self.refused.get(name) or self.failed.get(parts(name)[1], "")
 
     @property
     def pool_id(self) -> int | None:
@@ -179,7 +185,7 @@ def _board(
     studies: list[Study],
 ) -> Board:
     metrics = _metrics(dataset, studies)
-    failed = _failed(dataset, metrics)
+    failed, refused = _failed(dataset, metrics), _refused(dataset, metrics)
     lead, *others = HUMAN[Protocol(protocol)]
     known = {name for scores in human.values() for name in scores}
     columns = (lead, *(name for name in others if name in known or not known))
@@ -190,6 +196,7 @@ def _board(
             metrics.get(each.pk, {}),
             lead_name=lead,
             failed=failed.get(each.pk, {}),
+            refused=refused.get(each.pk, {}),
         )
         for each in generators
     ]
@@ -232,13 +239,41 @@ def _metrics(dataset: Dataset, studies: list[Study]) -> dict[int, dict[str, Scor
 
 def _failed(dataset: Dataset, metrics: dict[int, dict[str, Score]]) -> dict[int, dict[str, str]]:
     """Why measuring failed, by generator and extractor: of the pool that has figures, or else of the newest."""
-    shown = {pk: next(iter(own.values())).pool_id for pk, own in metrics.items()}
+    shown = _shown(metrics)
     found = Measurement.jobs.failed().filter(pool__generator__dataset=dataset)
+    called = _called(found)
     newest: dict[int, tuple[int, dict[str, str]]] = {}
     for each in found.select_related("pool").order_by("pool_id"):
         assert each.pool.generator_id is not None  # noqa: S101  # filtered by it
         pk, own = each.pool.generator_id, each.pool_id
         if shown.get(pk, own) == own:
             others = newest[pk][1] if pk in newest and newest[pk][0] == own else {}
-            newest[pk] = own, {**others, each.extractor: each.error}
+            name = called.get(each.extractor, each.extractor)
+            newest[pk] = own, {**others, each.extractor: each.error, name: each.error}
     return {pk: errors for pk, (_, errors) in newest.items()}
+
+
+def _called(failed: "JobQuerySet[Measurement]") -> dict[str, str]:
+    """What figures call the extractors that failed, where they are asked for by another name, as a file is."""
+    asked = failed.order_by().values("extractor")
+    known = Measurement.jobs.filter(extractor__in=asked).exclude(content={})
+    return {
+        extractor: line.partition(" (")[0]
+        for extractor, line in known.values_list("extractor", "content__extractor").distinct()
+    }
+
+
+def _shown(metrics: dict[int, dict[str, Score]]) -> dict[int, int | None]:
+    """The pool whose figures are shown, by generator."""
+    return {pk: next(iter(own.values())).pool_id for pk, own in metrics.items()}
+
+
+def _refused(dataset: Dataset, metrics: dict[int, dict[str, Score]]) -> dict[int, dict[str, str]]:
+    """Why figures were refused, by generator and figure, of the pools whose other figures are shown."""
+    shown, refused = _shown(metrics), defaultdict[int, dict[str, str]](dict)
+    found = Measurement.jobs.told().filter(pool__generator__dataset=dataset).exclude(content={})
+    told = found.values_list("pool__generator_id", "pool_id", "content__figures")
+    for generator, pool, figures in told:
+        if shown.get(generator) == pool:
+            refused[generator] |= {each["name"]: each["note"] for each in figures}
+    return refused

@@ -259,6 +259,25 @@ def test_a_measurement_that_failed_says_so_and_why(client, board):
     assert "Why: needs at least" in page
 
 
+def test_a_figure_that_is_refused_says_why_and_is_not_awaited(client, board):
+    few = factories.pool(factories.generator("Cleo", of=board.dataset))
+    refused = figure("recall-lite0", None, note="needs more than 5 images, got 4")
+    measured(few, figure("FD-lite0", 40.0), refused)
+    page = board_page(client, columns=["FD-lite0", "recall-lite0"])
+    reason = "could not be measured needs more than 5 images, got 4"
+    assert " ".join(rows_of(page)["cleo"][-1]) == reason
+
+
+def test_a_failure_stands_under_the_name_that_figures_carry(client, board):
+    asked = {"extractor": "classifier:/srv/net.safetensors"}
+    line = "classifier-1a2b3c4d (trained on digits; 28 px)"
+    named = figure("FD-classifier-1a2b3c4d", 3.0, extractor=line)
+    measured(Generator.objects.get(slug="ada").pools.get(), named, **asked)
+    failing(Generator.objects.get(slug="bob").pools.get(), "the file is gone", **asked)
+    page = board_page(client, columns=["FD-classifier-1a2b3c4d"])
+    assert " ".join(rows_of(page)["bob"][-1]) == "could not be measured the file is gone"
+
+
 def test_a_later_pool_that_failed_takes_no_figure_away(client, board):
     ada = Generator.objects.get(slug="ada")
     failing(factories.pool(ada, seed=7))

@@ -122,7 +122,8 @@ def groups(found: Iterable[Column]) -> list[tuple[str, list[Column]]]:
 def _group(column: Column, extractor: str) -> str:
     if not column.is_metric:
         return "What people say"
-    return f"{extractor}: {extractor_words(extractor)}" if extractor else "Metrics"
+    words = extractor_words(extractor)
+    return f"{extractor}: {words}" if words != extractor else extractor or "Metrics"
 
 
 def _origin(scores: Sequence[Score]) -> dict[str, str]:

@@ -88,7 +88,12 @@ class Section:
     @property
     def origin(self) -> str:
         """The extractor with its version and resize, as it names itself."""
-        return str(self.measurement.content.get("extractor", self.measurement.extractor))
+        return str(self.measurement.content.get("extractor", self.measurement.looks_with))
+
+    @property
+    def key(self) -> str:
+        """The name that its figures carry, which no other section has."""
+        return self.origin.partition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -204,7 +209,7 @@ def _classes(
     for own in found:
         name = str(names.get(own["label"], own["label"]))
         if own["value"] is None:
-            refused[own["note"]].append(name)
+            refused[own["note"].partition(", got ")[0]].append(name)
         else:
             marks.append(Mark(name, own["value"], own["low"], own["high"]))
             rows.append((name, write(own["value"]), _interval(own, write), _n(own)))

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from evalsite.catalog.models import Dataset, Generator, Pool
 from evalsite.jobs import Job, JobQuerySet, JobState
-from evalsite.leaderboard.words import figure
+from evalsite.leaderboard.words import figure, without_folder
 from evalsite.studies.models import Protocol, Study
 
 EXTRACTOR = "lite0"
@@ -136,6 +136,11 @@ class Measurement(Job):
 
     def __str__(self) -> str:
         return f"metrics of {self.pool} with {self.extractor}"
+
+    @property
+    def looks_with(self) -> str:
+        """The extractor as people are told of it."""
+        return without_folder(self.extractor)
 
     @property
     def is_later(self) -> bool:

@@ -2,6 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import floor, log10
+from pathlib import PurePath
+
+MOST_DECIMALS = 6
+"""What is closer to 0 than these show is written as 0."""
 
 
 def percent(value: float) -> str:
@@ -13,7 +18,22 @@ def milliseconds(value: float) -> str:
 
 
 def decimals(places: int) -> Callable[[float], str]:
-    return lambda value: f"{value:.{places}f}".replace("-", "−")
+    """
+    >>> decimals(2)(-1.5), decimals(2)(-0.001)
+    ('−1.50', '0.00')
+    """
+    return lambda value: f"{value:z.{places}f}".replace("-", "−")
+
+
+def distance(value: float) -> str:
+    """With as many decimals as show two digits of it, and two at least: features have any scale.
+
+    >>> distance(12.5), distance(0.00416), distance(-0.02), distance(3e-9)
+    ('12.50', '0.0042', '−0.020', '0.00')
+    """
+    if abs(value) < 10.0**-MOST_DECIMALS:
+        return decimals(2)(value)
+    return decimals(max(2, 1 - floor(log10(abs(value)))))(value)
 
 
 def time_left(seconds: float) -> str:
@@ -137,7 +157,7 @@ METRICS = {
     "FID": Figure(
         "FID",
         f"{FRECHET}, on the network of the FID paper. It falls with n, whatever the generator.",
-        decimals(2),
+        distance,
         better="lower",
         bounds=(0.0, None),
     ),
@@ -145,35 +165,35 @@ METRICS = {
         "FD",
         f"{FRECHET}. It falls with n, whatever the generator. Only on the network of the FID paper is it"
         " called FID.",
-        decimals(2),
+        distance,
         better="lower",
         bounds=(0.0, None),
     ),
     "FID∞": Figure(
         "FID∞",
         f"FID, or rather {LIMIT}: its bias is taken away by what half of the images give.",
-        decimals(2),
+        distance,
         better="lower",
         bounds=(0.0, None),
     ),
     "FD∞": Figure(
         "FD∞",
         f"FD, or rather {LIMIT}: its bias is taken away by what half of the images give.",
-        decimals(2),
+        distance,
         better="lower",
         bounds=(0.0, None),
     ),
     "FID∞15": Figure(
         "FID∞15",
         f"FID, or rather {LIMIT}, by a line through 15 sizes (Chong and Forsyth 2020).",
-        decimals(2),
+        distance,
         better="lower",
         bounds=(0.0, None),
     ),
     "FD∞15": Figure(
         "FD∞15",
         f"FD, or rather {LIMIT}, by a line through 15 sizes (Chong and Forsyth 2020).",
-        decimals(2),
+        distance,
         better="lower",
         bounds=(0.0, None),
     ),
@@ -181,7 +201,7 @@ METRICS = {
         "KID",
         "Kernel distance between the features of generated and real images, × 1000. It has no bias, so that"
         " it may be below 0.",
-        lambda value: decimals(2)(1000 * value),
+        lambda value: distance(1000 * value),
         "× 1000",
         better="lower",
         bounds=(0.0, None),
@@ -285,12 +305,22 @@ def parts(name: str) -> tuple[str, str]:
 
 def extractor_words(name: str) -> str:
     """
-    >>> extractor_words("clip-bf16"), extractor_words("onnx-1a2b")
-    ('CLIP, trained on images and their captions, in bfloat16: a preview', 'onnx-1a2b')
+    >>> extractor_words("clip-bf16"), extractor_words("onnx:/srv/own/net.onnx")
+    ('CLIP, trained on images and their captions, in bfloat16: a preview', 'onnx:net.onnx')
     """
     plain = name.removesuffix("-bf16")
-    words = EXTRACTORS.get(plain, plain)
+    words = EXTRACTORS.get(plain, without_folder(plain))
     return words if plain == name else f"{words}, in bfloat16: a preview"
+
+
+def without_folder(extractor: str) -> str:
+    """The name of an extractor, its file without the folder: where that lies is nobody's business.
+
+    >>> without_folder("lite0"), without_folder("classifier:/srv/own/net.safetensors")
+    ('lite0', 'classifier:net.safetensors')
+    """
+    kind, colon, path = extractor.partition(":")
+    return f"{kind}{colon}{PurePath(path).name}"
 
 
 def extractor_order(name: str) -> tuple[int, str]:

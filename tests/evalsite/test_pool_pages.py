@@ -104,6 +104,28 @@ def test_figures_of_several_extractors_stand_apart_the_best_known_first(client, 
     assert re.findall(r'<h2 id="(\w+)">Seen by', page) == ["tf1", "lite0"]
 
 
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_where_the_file_of_an_extractor_lies_is_not_told(client, pool, is_measured):
+    asked = "onnx:/srv/own/my net.onnx"
+    if is_measured:
+        own = figure("FD-onnx-1a2b", 0.00416, half=0.005, extractor="onnx-1a2b (my net.onnx; 8 px)")
+        measured(pool, own, extractor=asked)
+    else:
+        Measurement.jobs.create(pool=pool, extractor=asked)
+    page = page_of(client, pool)
+    assert "onnx:my net.onnx" in page
+    assert "/srv/own" not in page
+
+
+def test_small_distances_have_digits_and_nothing_is_less_than_0_by_less_than_is_shown(client, pool):
+    own = figure("FD∞-clip", 0.00416, half=0.002)
+    measured(pool, own, figure("KID-clip", -1e-10, half=1e-4))
+    page = text(page_of(client, pool))
+    assert "0.0042 0.0022 to 0.0062" in page
+    assert "0.00 −0.10 to 0.10" in page
+    assert "−0 " not in page
+
+
 def test_the_verdict_comes_in_words_before_the_figures(client, copied):
     page = text(page_of(client, copied))
     assert page.index("It copies training images") < page.index(
@@ -123,14 +145,19 @@ def test_neighbours_say_between_what_their_distances_are(client, pool, space, wo
 
 
 def test_classes_are_named_and_those_without_a_figure_say_why(client):
-    data = factories.dataset(classes=["cat", "dog"])
+    data = factories.dataset(classes=["cat", "dog", "cow"])
     pool = factories.pool(factories.generator(of=data))
     known = {"label": 0, "n_real": 10, "n_fake": 10, "value": 8.0, "low": 7.0, "high": 9.0}
     short = {**known, "label": 1, "value": None, "low": None, "high": None}
-    told = [{**known, "note": ""}, {**short, "note": "only 3 images"}]
+    few = "a class needs at least 50 images on each side"
+    told = [
+        {**known, "note": ""},
+        {**short, "note": f"{few}, got 59 (real) and 27 (fake)"},
+        {**short, "label": 2, "note": f"{few}, got 60 (real) and 29 (fake)"},
+    ]
     measured(pool, figure("FD-lite0", 5.0), classes=told)
     page = text(page_of(client, pool))
-    assert "Without a figure: dog (only 3 images)" in page
+    assert f"Without a figure: dog, cow ({few})" in page
     numbers = page.split("By class")[1].split("The numbers")[1].split("Without")[0]
     assert "cat 8.00 7.00 to 9.00 10 fake, 10 real" in numbers
 

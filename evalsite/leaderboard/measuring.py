@@ -1,8 +1,6 @@
 """Having pools measured: features by many workers, in ranges that are shared, then figures."""
 
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -13,9 +11,8 @@ from evalsite.catalog.models import Pool
 from evalsite.celery import enqueue_chord
 from evalsite.jobs import JobState, Lease
 from evalsite.leaderboard.models import EXTRACTOR, FeatureRange, Measurement, Score
-from metrics.extractors.catalog import INCEPTION
-from metrics.extractors.weights import INCEPTION as INCEPTION_WEIGHTS
-from metrics.extractors.weights import folder
+from metrics.extractors import weights
+from metrics.extractors.catalog import WEIGHTS
 
 SLOWER = 8
 """A range of large networks has so many times fewer images, lest its worker be gone for minutes."""
@@ -34,10 +31,7 @@ def extractors() -> list[str]:
 
 def is_at_hand(extractor: str) -> bool:
     """Whether it can be used without fetching anything; nothing is read."""
-    if extractor not in INCEPTION:
-        return True
-    named = os.environ.get(INCEPTION_WEIGHTS.variable)
-    return Path(named or folder() / INCEPTION_WEIGHTS.file).is_file()
+    return extractor not in WEIGHTS or weights.is_at_hand(WEIGHTS[extractor])
 
 
 def request_measurements(pool: Pool) -> list[Measurement]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from metrics.errors import MetricError, UnknownName
+from metrics.extractors import weights
 from metrics.extractors.base import Extractor
+from metrics.extractors.weights import Weights
 
 INCEPTION = ("tf1", "pytorch-fid", "clean", "tf1-bf16", "pytorch-fid-bf16", "clean-bf16")
 """Inception-v3 by the protocol of its resize; -bf16 is a preview, in bfloat16."""
@@ -28,6 +30,13 @@ FROM_FILE: Mapping[str, str] = {
     "onnx": "metrics.extractors.onnx_file:OnnxFile",
 }
 """Prefixes, and the class of each, called with the path that follows the colon."""
+
+WEIGHTS: Mapping[str, Weights] = {
+    **dict.fromkeys(INCEPTION, weights.INCEPTION),
+    "dinov2": weights.DINOV2[0],
+    "clip": weights.CLIP_TENSORS,
+}
+"""Names of those whose weights come in no package, and the file of each."""
 
 NAMES = ("lite0", *INCEPTION, "dinov2", "clip", "classifier:FILE.safetensors", "onnx:FILE.onnx")
 """All that can be asked for, as people write it."""

@@ -26,9 +26,10 @@ from metrics.extractors.vit import (
     normalised,
     without_weights,
 )
-from metrics.extractors.weights import Weights, folder, require_sum
+from metrics.extractors.weights import CLIP as OFFICIAL
+from metrics.extractors.weights import Weights, folder, require_sum, tensors_of
 
-VARIABLE = "UNCANNY_CLIP_WEIGHTS"
+VARIABLE = OFFICIAL[0].variable
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Of the colours that CLIP was trained on."""
 PREFIX = "visual."
@@ -40,22 +41,6 @@ NAMES = (
     ("ln_2", "norm2"), ("attn.in_proj_", "qkv."), ("attn.out_proj", "proj"), ("mlp.c_fc", "fc1"),
     ("mlp.c_proj", "fc2"),
 )  # fmt: skip
-
-
-def _release(file: str, sha256: str) -> Weights:
-    url = f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file}"
-    return Weights(file, sha256, url, VARIABLE)
-
-
-OFFICIAL = (
-    _release(
-        "ViT-L-14-336px.pt", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"
-    ),
-    _release("ViT-L-14.pt", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"),
-    _release("ViT-B-16.pt", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"),
-    _release("ViT-B-32.pt", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"),
-)
-"""The published networks (MIT), TorchScript all of them; CMMD takes the first."""
 
 
 class Clip:
@@ -108,11 +93,6 @@ def at_hand(path: Path | str | None = None) -> Path:
         f"CLIP needs {here.with_suffix('.safetensors')}, made of the published {release} by "
         f"`python -m metrics.extractors.clip {release.file}`; it is at {release.url}"
     )
-
-
-def tensors_of(release: Weights) -> str:
-    """Return the name of the file of tensors that a published network becomes."""
-    return str(Path(release.file).with_suffix(".safetensors"))
 
 
 def quick_gelu(x: Tensor) -> Tensor:

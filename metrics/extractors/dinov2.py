@@ -24,9 +24,9 @@ from metrics.extractors.vit import (
     normalised,
     without_weights,
 )
-from metrics.extractors.weights import Weights, find
+from metrics.extractors.weights import DINOV2, Weights, find
 
-VARIABLE = "UNCANNY_DINOV2_WEIGHTS"
+VARIABLE = DINOV2[0].variable
 GRID = 16
 """Patches a side: 224 px, as in training and in dgm-eval."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -35,20 +35,6 @@ NAMES = (
     ("patch_embed.proj", "patch"), ("cls_token", "cls"), ("pos_embed", "position"),
     ("attn.", ""), ("mlp.", ""),
 )  # fmt: skip
-
-
-def _release(size: str, sha256: str) -> Weights:
-    file = f"dinov2_{size}_pretrain.pth"
-    url = f"https://dl.fbaipublicfiles.com/dinov2/dinov2_{size}/{file}"
-    return Weights(file, sha256, url, VARIABLE)
-
-
-RELEASES = (
-    _release("vitl14", "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428"),
-    _release("vitb14", "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73"),
-    _release("vits14", "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9"),
-)
-"""The official checkpoints (Apache-2.0) with patches of 14 px, without registers; the first is fetched."""
 
 
 class DinoV2:
@@ -68,7 +54,7 @@ class DinoV2:
         self,
         path: Path | str | None = None,
         *,
-        releases: Sequence[Weights] = RELEASES,
+        releases: Sequence[Weights] = DINOV2,
         device: str | None = None,
     ) -> None:
         release = _named(Path(path or os.environ.get(VARIABLE, "")).name, releases)

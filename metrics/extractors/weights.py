@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
@@ -48,12 +48,55 @@ INCEPTION = Weights(
 """Inception-v3 of TensorFlow's 2015-12-05 graph, ported by pytorch-fid (Apache-2.0), 95,628,359 bytes."""
 
 
+def _dinov2(size: str, sha256: str) -> Weights:
+    file = f"dinov2_{size}_pretrain.pth"
+    url = f"https://dl.fbaipublicfiles.com/dinov2/dinov2_{size}/{file}"
+    return Weights(file, sha256, url, "UNCANNY_DINOV2_WEIGHTS")
+
+
+DINOV2 = (
+    _dinov2("vitl14", "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428"),
+    _dinov2("vitb14", "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73"),
+    _dinov2("vits14", "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9"),
+)
+"""The official checkpoints (Apache-2.0) with patches of 14 px, without registers; the first is fetched."""
+
+
+def _clip(file: str, sha256: str) -> Weights:
+    url = f"https://openaipublic.azureedge.net/clip/models/{sha256}/{file}"
+    return Weights(file, sha256, url, "UNCANNY_CLIP_WEIGHTS")
+
+
+CLIP = (
+    _clip("ViT-L-14-336px.pt", "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02"),
+    _clip("ViT-L-14.pt", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"),
+    _clip("ViT-B-16.pt", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"),
+    _clip("ViT-B-32.pt", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"),
+)
+"""The published networks (MIT), TorchScript all of them; CMMD takes the first."""
+
+
+def tensors_of(release: Weights) -> str:
+    """Return the name of the file of tensors that a published TorchScript network becomes."""
+    return str(Path(release.file).with_suffix(".safetensors"))
+
+
+CLIP_TENSORS = replace(CLIP[0], file=tensors_of(CLIP[0]))
+"""What is loaded in place of the published file; its checksum is not known."""
+
+
 def folder() -> Path:
     """Return the folder of weights: UNCANNY_WEIGHTS_DIR, or uncanny/weights in the user's cache."""
     if chosen := os.environ.get(FOLDER_VARIABLE):
         return Path(chosen)
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "uncanny" / "weights"
+
+
+def is_at_hand(weights: Weights) -> bool:
+    """Whether a file is where it is looked for first; it is not read, and nothing is fetched."""
+    named = os.environ.get(weights.variable)
+    return Path(named or folder() / weights.file).is_file()
 
 
 def find(

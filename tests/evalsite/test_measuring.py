@@ -198,6 +198,26 @@ def test_inception_is_measured_with_once_its_weights_are_at_hand(pool, settings,
     assert {each.extractor for each in measuring.request_measurements(pool)} == {"lite0", "tf1"}
 
 
+@pytest.mark.parametrize(
+    ("name", "variable", "file"),
+    [
+        ("dinov2", "UNCANNY_DINOV2_WEIGHTS", "dinov2_vitl14_pretrain.pth"),
+        ("clip", "UNCANNY_CLIP_WEIGHTS", "ViT-L-14-336px.safetensors"),
+    ],
+)
+def test_networks_without_a_package_are_left_out_until_their_weights_are_there(
+    name, variable, file, settings, tmp_path, monkeypatch
+):
+    settings.METRIC_EXTRACTORS = ["lite0", name]
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("UNCANNY_WEIGHTS_DIR", str(tmp_path))
+    assert measuring.extractors() == ["lite0"]
+    (tmp_path / file).touch()
+    assert measuring.extractors() == ["lite0", name]
+    monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
+    assert measuring.extractors() == ["lite0"]
+
+
 def test_weights_count_in_the_folder_that_uploads_go_to(tmp_path, monkeypatch):
     monkeypatch.delenv(INCEPTION.variable, raising=False)
     monkeypatch.setenv("UNCANNY_WEIGHTS_DIR", str(tmp_path))

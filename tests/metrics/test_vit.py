@@ -15,8 +15,8 @@ from metrics.errors import ImageMismatch, MetricError
 from metrics.extractors import clip as clip_module
 from metrics.extractors.base import identity
 from metrics.extractors.clip import Clip, convert
-from metrics.extractors.dinov2 import RELEASES, DinoV2, at_grid
-from metrics.extractors.weights import Weights
+from metrics.extractors.dinov2 import DinoV2, at_grid
+from metrics.extractors.weights import DINOV2, Weights
 
 RECORDED = np.load(Path(__file__).parents[1] / "data" / "metrics" / "vit_small.npz")
 BLOCK_SHAPES = {
@@ -192,7 +192,7 @@ def test_weights_may_be_named_by_the_environment(dino_file, clip_file, monkeypat
 
 
 def test_other_weights_than_the_official_ones_are_refused_by_checksum(dino_file):
-    with pytest.raises(MetricError, match=f"needs SHA-256 {RELEASES[0].sha256}"):
+    with pytest.raises(MetricError, match=f"needs SHA-256 {DINOV2[0].sha256}"):
         DinoV2(dino_file)
 
 

@@ -18,8 +18,11 @@ log = logging.getLogger(__name__)
 DELAY_S = {"score": 1.0}
 """Tasks that wait a moment, so that what comes within it is done together."""
 
-SOON, LATER = 0, 9
+FIRST, SOON, LATER = 0, 3, 9
 """Priorities of messages, as Redis takes them: what is for later is done while nothing else waits."""
+
+AWAITED = ("export", "sample")
+"""Tasks that pass by the rest: they are short, and without them a page has nothing to show."""
 
 
 class ChordBackend(RedisBackend):  # type: ignore[misc]  # celery has no types
@@ -63,7 +66,7 @@ def enqueue_chord(
 
 
 def _signature(task: str, pk: int, *, later: bool) -> Any:
-    priority = LATER if later else SOON
+    priority = FIRST if task in AWAITED else LATER if later else SOON
     return app.signature(
         f"workers.tasks.{task}", args=(pk,), immutable=True, priority=priority, ignore_result=True
     )

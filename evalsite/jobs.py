@@ -9,14 +9,14 @@ import time
 import uuid
 from bisect import bisect_left
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Self, TypeVar, cast
 
 from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from evalsite.celery import app, enqueue, waiting
+from evalsite.celery import AWAITED, app, enqueue, waiting
 
 LEASE = timedelta(seconds=20)
 HEARTBEAT_S = 4.0
@@ -134,15 +134,12 @@ class Job(models.Model):
 
     @property
     def ahead(self) -> int:
-        """How many unfinished jobs of any kind that people know of were queued before this one."""
+        """How many unfinished jobs that people know of were queued before this one; see `count_ahead`."""
         if self.state != JobState.QUEUED:
             return 0
-        if self.counted_ahead is not None:
-            return self.counted_ahead
-        return sum(
-            model.jobs.told().unfinished().filter(queued_at__lt=self.queued_at).count()
-            for model in kinds()
-        )
+        if self.counted_ahead is None:
+            count_ahead([self])
+        return self.counted_ahead or 0
 
 
 def kinds() -> list[type[Job]]:
@@ -151,13 +148,22 @@ def kinds() -> list[type[Job]]:
 
 
 def count_ahead(rows: Iterable[Job]) -> None:
-    """Count for all these rows at once how many jobs are ahead of each."""
-    unfinished = (model.jobs.told().unfinished() for model in kinds())
-    moments = sorted(
+    """Count for all these rows at once how many jobs are ahead of each: of what is awaited, only such."""
+    awaited, others = _queued_moments(is_awaited=True), _queued_moments(is_awaited=False)
+    for row in rows:
+        row.counted_ahead = bisect_left(awaited, row.queued_at)
+        if row.task not in AWAITED:
+            row.counted_ahead += bisect_left(others, row.queued_at)
+
+
+def _queued_moments(*, is_awaited: bool) -> list[datetime]:
+    """When all unfinished jobs were queued, in order."""
+    unfinished = (
+        model.jobs.told().unfinished() for model in kinds() if (model.task in AWAITED) == is_awaited
+    )
+    return sorted(
         moment for found in unfinished for moment in found.values_list("queued_at", flat=True)
     )
-    for row in rows:
-        row.counted_ahead = bisect_left(moments, row.queued_at)
 
 
 class Lease(Generic[J]):

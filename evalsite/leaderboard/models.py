@@ -59,7 +59,7 @@ class FeatureRange(Job):
         ]
 
     def __str__(self) -> str:
-        return f"{self.extractor} features of {self.pool}, images {self.start:,} to {self.stop:,}"
+        return f"{without_folder(self.extractor)} features of {self.pool}, images {self.start:,} to {self.stop:,}"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Measurement(Job):
         ]
 
     def __str__(self) -> str:
-        return f"metrics of {self.pool} with {self.extractor}"
+        return f"metrics of {self.pool} with {self.looks_with}"
 
     @property
     def looks_with(self) -> str:

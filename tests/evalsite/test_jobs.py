@@ -319,9 +319,17 @@ def test_a_message_is_sent_after_the_commit_and_carries_the_key_alone(
     assert sent == [("workers.tasks.train", (7,))]
 
 
-@pytest.mark.parametrize(("later", "priority"), [(False, celery.SOON), (True, celery.LATER)])
+@pytest.mark.parametrize(
+    ("task", "later", "priority"),
+    [
+        ("train", False, celery.SOON),
+        ("train", True, celery.LATER),
+        ("export", False, celery.FIRST),
+        ("sample", False, celery.FIRST),
+    ],
+)
 def test_a_message_says_whether_it_can_wait(
-    later, priority, monkeypatch, django_capture_on_commit_callbacks
+    task, later, priority, monkeypatch, django_capture_on_commit_callbacks
 ):
     sent = []
     monkeypatch.setattr(
@@ -329,7 +337,7 @@ def test_a_message_says_whether_it_can_wait(
         lambda signature, **_: sent.append(signature.options["priority"]),
     )
     with django_capture_on_commit_callbacks(execute=True):
-        celery.enqueue("train", 7, later=later)
+        celery.enqueue(task, 7, later=later)
     assert sent == [priority]
 
 

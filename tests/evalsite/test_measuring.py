@@ -5,7 +5,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from evalsite import celery, jobs
-from evalsite.catalog.models import Generator, Pool
+from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.jobs import JobState
 from evalsite.leaderboard import measuring
 from evalsite.leaderboard.board import board_of
@@ -313,8 +313,13 @@ def test_a_broker_that_is_away_loses_no_chord(
     assert "the broker is away" in caplog.text
 
 
-def test_a_pool_that_is_measured_is_one_job_ahead_of_the_next_however_many_its_ranges(pool):
+def test_a_pool_that_is_measured_is_one_job_ahead_of_a_training_however_many_its_ranges(pool):
     measuring.request_measurement(pool)
     assert FeatureRange.jobs.queued().count() > 1
-    next_pool = factories.pool(is_ready=False)
-    assert next_pool.ahead == 1
+    assert TrainingRun().ahead == 1
+
+
+def test_the_next_pool_is_drawn_before_this_one_is_measured(pool):
+    measuring.request_measurement(pool)
+    assert factories.pool(is_ready=False).ahead == 0
+    assert factories.pool(is_ready=False).ahead == 1

@@ -25,7 +25,7 @@ RESEND_AFTER = timedelta(seconds=10)
 MAX_ATTEMPTS = 3
 
 FILE_REFUSED = "file refused"
-"""What is noted of a row that failed because its file cannot be taken: the same file fails again."""
+"""What is noted of a row that failed because its file cannot be taken or holds too little: it fails again."""
 
 
 shutting_down = threading.Event()

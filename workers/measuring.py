@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from evalsite.celery import app
-from evalsite.jobs import Lease
+from evalsite.jobs import FILE_REFUSED, Lease
 from evalsite.leaderboard import measuring
 from evalsite.leaderboard.models import FeatureRange, Measurement
 from workers.base import completes
@@ -46,6 +46,15 @@ def measure(lease: Lease[Measurement]) -> None:
 
     What no range has brought into the cache is computed here: slower, with the same digits.
     """
+    from metrics.errors import TooFewImages
+
+    try:
+        _measure(lease)
+    except TooFewImages as reason:
+        lease.fail(str(reason), note=FILE_REFUSED)
+
+
+def _measure(lease: Lease[Measurement]) -> None:
     from metrics.features import FeatureCache
     from metrics.measure import measure as measure_pools
 

@@ -137,7 +137,8 @@ def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
         )
         return redirect(found)
     for job in (pool, *pool.measurements.all()):
-        jobs.retry(job)
+        if not job.is_refused:
+            jobs.retry(job)
     return redirect("pool", pool.pk) if pool.is_ready else redirect(found)
 
 

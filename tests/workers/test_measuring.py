@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.base import ContentFile
+from django.urls import reverse
 from django.utils import timezone
 
 from evalsite import jobs
@@ -171,14 +172,19 @@ def test_features_that_were_lost_are_computed_again_with_the_same_digits(pool, w
     assert kept(pool) == before
 
 
-def test_what_cannot_be_measured_fails_in_words_and_can_be_tried_again(work, run_task):
+def test_a_pool_of_one_image_fails_in_words_and_would_fail_again(work, client):
     pool = factories.pool(factories.generator(of=factories.dataset(test=4)), size=1)
     measurement = measuring.request_measurement(pool)
     work()
     measurement.refresh_from_db()
     assert measurement.state == JobState.FAILED
     assert "at least 2 images" in measurement.error
-    assert jobs.retry(measurement)
+    assert measurement.is_refused
+    client.force_login(factories.user(is_superuser=True, is_staff=True))
+    assert "Measure again" not in client.get(reverse("pool", args=[pool.pk])).content.decode()
+    client.post(reverse("retry_pool", args=[pool.pk]))
+    measurement.refresh_from_db()
+    assert measurement.state == JobState.FAILED
 
 
 def test_a_range_that_fails_ends_the_measurement_in_its_words(pool, work, monkeypatch):
@@ -193,6 +199,8 @@ def test_a_range_that_fails_ends_the_measurement_in_its_words(pool, work, monkey
         JobState.FAILED,
         "these images are not to be had",
     )
+    assert not measurement.is_refused
+    assert jobs.retry(measurement)
 
 
 def test_a_checkpoint_is_measured_by_kid_and_fd_infinity_alone(pool, work):

@@ -66,7 +66,7 @@ def enqueue_chord(
 
 
 def _signature(task: str, pk: int, *, later: bool) -> Any:
-    priority = FIRST if task in AWAITED else LATER if later else SOON
+    priority = LATER if later else FIRST if task in AWAITED else SOON
     return app.signature(
         f"workers.tasks.{task}", args=(pk,), immutable=True, priority=priority, ignore_result=True
     )

@@ -118,9 +118,10 @@ def answer(asked: dict[str, Any]) -> None:
     sampler = Sampler(data, network, request.class_count, request.classes)
     images = sampler.images(request.seed, 0)
     if request.count == 0:
-        found = {"resolution_px": images.shape[1], "channels": images.shape[3]}
+        found: dict[str, Any] = {"resolution_px": images.shape[1], "channels": images.shape[3]}
         found["class_count"] = sampler.class_count if network.label else None
-        child.write(json.dumps({**asdict(network.noise), **found}).encode())
+        found["class_names"] = list(network.class_names) if network.label else []
+        child.write(json.dumps({**asdict(network.noise), **found}, ensure_ascii=False).encode())
         return
     if (images.shape[1], images.shape[3]) != (request.resolution_px, request.channels):
         raise ModelRefusedError(

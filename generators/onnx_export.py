@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from generators.sampling import TrainedGenerator, load_generator
 from generators.translating import translates
 
 OPSET = 20
-CLASS_COUNT_KEY = "class_count"
+CLASS_COUNT_KEY, CLASS_NAMES_KEY = "class_count", "class_names"
 GENERATOR, ENCODER = "generator", "encoder"
 
 
@@ -48,18 +49,21 @@ def export(
     `image`: a translation, or its way `back`, from `image` to `images`.
     `code`: the network called `encoder`, from `image` to `codes` float32 (N, z).
     Images are float32 (N, C, H, W) in [−1, 1], N is free. Other properties are `class_count`,
-    `z_dim` and `resolution`, that of the data set in px. Raises CheckpointError if the file is no
+    `class_names` as a JSON list where the file has any, `z_dim` and `resolution`, that of the data
+    set in px. Raises CheckpointError if the file is no
     generator, ExportError if it holds no such network.
     """
     generator = load_generator(generator_path, device=torch.device("cpu"))
     plan = _plan(generator, network, soft_labels)
     model = _to_onnx(plan)
-    properties = {
+    properties: dict[str, str | int] = {
         "kind": plan.kind,
         CLASS_COUNT_KEY: generator.shape.class_count,
         "z_dim": generator.config.z_dim,
         "resolution": generator.shape.resolution_px,
     }
+    if generator.class_names:
+        properties[CLASS_NAMES_KEY] = json.dumps(generator.class_names)
     onnx.helper.set_model_props(model, {key: str(value) for key, value in properties.items()})
     _forget_origin(model)
     onnx.save_model(model, onnx_path)

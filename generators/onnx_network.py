@@ -1,15 +1,20 @@
 """What a stranger's ONNX file takes and makes, as a generator of images, read inside the sandbox."""
 
+import json
 from dataclasses import dataclass
 
 import onnx
 
+from generators.class_names import read_names
 from sandbox.errors import ModelRefusedError
 from sandbox.network import Input, fed, metadata, read_model
 
 LARGEST_Z = 65_536
 LARGEST_CLASS_COUNT = 10_000
-CLASS_COUNT_KEY = "class_count"
+CLASS_COUNT_KEY, CLASS_NAMES_KEY = "class_count", "class_names"
+LARGEST_NAMES = 100_000
+"""Characters at most of the JSON that names the classes; a longer one is not read."""
+
 KIND_KEY, NOISE = "kind", "noise"
 FLOATS: dict[int, str] = {
     onnx.TensorProto.FLOAT: "float32",
@@ -28,6 +33,7 @@ class Network:
     label: Input | None
     class_count: int | None
     output: str
+    class_names: tuple[str, ...] = ()
 
 
 def read_network(data: bytes) -> Network:
@@ -40,7 +46,9 @@ def read_network(data: bytes) -> Network:
         raise ModelRefusedError(
             f"the network has {len(model.graph.output)} outputs, wanted 1: export the images alone"
         )
-    return Network(noise, label, _class_count(model), model.graph.output[0].name)
+    return Network(
+        noise, label, _class_count(model), model.graph.output[0].name, _class_names(model)
+    )
 
 
 def _inputs(graph: onnx.GraphProto) -> tuple[Input, Input | None]:
@@ -83,3 +91,13 @@ def _class_count(model: onnx.ModelProto) -> int | None:
     if not (text.isdecimal() and len(text) < 6):
         return None
     return int(text) if 1 <= int(text) <= LARGEST_CLASS_COUNT else None
+
+
+def _class_names(model: onnx.ModelProto) -> tuple[str, ...]:
+    """The names of the classes, as many as the network says that it has; else none."""
+    text = metadata(model).get(CLASS_NAMES_KEY, "")
+    try:
+        found = json.loads(text) if len(text) <= LARGEST_NAMES else None
+    except (ValueError, RecursionError):
+        found = None
+    return read_names(found, _class_count(model) or 0)

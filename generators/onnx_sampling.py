@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from generators.class_names import read_names
 from sandbox.errors import SandboxFailedError
 from sandbox.launch import Confined, start
 from sandbox.recognise import LARGEST_MB, check_upload
@@ -16,14 +17,15 @@ from sandbox.recognise import LARGEST_MB, check_upload
 CHILD = "generators.onnx_child"
 INSPECT_TIMEOUT_S = 60.0
 MEMORY_MB = 2_048
-SIGNATURE_BYTES = 10_000
+SIGNATURE_BYTES = 500_000  # names of classes may be long, and of four bytes a character
 
 
 @dataclass(frozen=True)
 class OnnxSignature:
     """What a network takes and makes.
 
-    `noise_shape` is one code's; `batch` is None if free, `class_count` None without labels.
+    `noise_shape` is one code's; `batch` is None if free, `class_count` None without labels,
+    `class_names` empty if the file does not name its classes.
     """
 
     noise_shape: tuple[int, ...]
@@ -31,6 +33,7 @@ class OnnxSignature:
     class_count: int | None
     resolution_px: int
     channels: int
+    class_names: tuple[str, ...] = ()
 
 
 def inspect_onnx(
@@ -120,12 +123,14 @@ def _start(
 def _signature(answer: bytes) -> OnnxSignature:
     try:
         found = json.loads(answer)
+        class_count = _whole_or_none(found["class_count"])
         return OnnxSignature(
             tuple(int(side) for side in found["shape"]),
             _whole_or_none(found["batch"]),
-            _whole_or_none(found["class_count"]),
+            class_count,
             int(found["resolution_px"]),
             int(found["channels"]),
+            read_names(found["class_names"], class_count or 0),
         )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SandboxFailedError("the process sent no signature") from error

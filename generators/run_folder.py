@@ -45,18 +45,21 @@ class RunFolder:
         Raises RunFolderError where a run would be overwritten, CheckpointError where the one here
         is damaged or of another config or data, ConfigError where a new one has a norm without effect.
         """
-        found = self.checkpoint_path.exists()
+        found, names = self.checkpoint_path.exists(), data.class_names or ()
         if found and not resume:
             raise RunFolderError(
                 f"{self.folder} holds a run: go on with --resume, or choose another folder"
             )
         if found:
             trainer = Trainer.resume(
-                self.checkpoint_path, data.images, data.labels, config=config, share=share
-            )
+                self.checkpoint_path, data.images, data.labels, config=config, class_names=names,
+                share=share,
+            )  # fmt: skip
         else:
             check_size(config, data.images.shape[1])
-            trainer = Trainer(config, data.images, data.labels, _class_count(data), share=share)
+            trainer = Trainer(
+                config, data.images, data.labels, _class_count(data), class_names=names, share=share
+            )
         if trainer.share.first:
             self.samples_folder.mkdir(parents=True, exist_ok=True)
             self._forget_after(trainer.images_seen)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from generators import checkpoint
 from generators.checkpoint import CheckpointError
+from generators.class_names import read_names
 from generators.config import Config, ConfigError
 from generators.data import Images
 from generators.models import kept
@@ -28,7 +29,9 @@ KIND = "generator"
 class TrainedGenerator:
     """A network ready to sample, with its config and the shape of its images.
 
-    `others` are the networks that were trained beside it, by name: an `encoder`, …
+    `others` are the networks that were trained beside it, by name: an `encoder`, … `class_names` are
+    those of its data set, in the order of their numbers; none if it is unconditional, had no names or is
+    of a file that kept none.
     """
 
     network: nn.Module
@@ -36,6 +39,7 @@ class TrainedGenerator:
     shape: ImageShape
     images_seen: int
     others: dict[str, nn.Module] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
 
     @property
     def has_classes(self) -> bool:
@@ -64,9 +68,16 @@ def to_device(network: nn.Module, device: torch.device) -> nn.Module:
     return network.to(device=device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def describe(config: Config, shape: ImageShape, images_seen: int) -> dict[str, Any]:
+def describe(
+    config: Config, shape: ImageShape, images_seen: int, class_names: Sequence[str] = ()
+) -> dict[str, Any]:
     """What a generator file says about itself."""
-    return {"config": config.as_dict(), "shape": asdict(shape), "images_seen": images_seen}
+    return {
+        "config": config.as_dict(),
+        "shape": asdict(shape),
+        "images_seen": images_seen,
+        "class_names": list(class_names),
+    }
 
 
 def described(about: Any, path: str | Path) -> tuple[Config, ImageShape]:
@@ -86,7 +97,8 @@ def load_generator(path: str | Path, *, device: torch.device | None = None) -> T
         checkpoint.fill(network, checkpoint.under(name, tensors) or tensors, path)
         to_device(network, device or default_device()).eval()
     main, seen = networks.pop("generator"), checkpoint.amount(about, "images_seen", int, path)
-    return TrainedGenerator(main, config, shape, seen, networks)
+    names = read_names(about.get("class_names"), shape.class_count)
+    return TrainedGenerator(main, config, shape, seen, networks, names)
 
 
 @torch.inference_mode()

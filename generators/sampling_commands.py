@@ -1,13 +1,14 @@
 """The commands that make images: sample, translate, and the export of what makes them."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from generators.class_names import listed, number_of
 from generators.noise import check_classes, labels_in_turn
 from generators.onnx_export import ENCODER, GENERATOR, export
 from generators.onnx_sampling import inspect_onnx, sample_onnx
@@ -62,7 +63,7 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="CLASS",
         dest="labels",
-        help="draw this class, by its number from 0; may be repeated: they take turns",
+        help="draw this class, by its name or its number from 0; may be repeated: they take turns",
     )
     parser.add_argument("--classes", type=int, help="of an ONNX network that does not name them")
     parser.set_defaults(run=_sample)
@@ -126,7 +127,7 @@ def _sample(options: argparse.Namespace) -> None:
 
 def _sample_of_noise(options: argparse.Namespace, generator: TrainedGenerator) -> None:
     shape = generator.shape
-    classes = _classes(options, shape.class_count)
+    classes = _classes(options, shape.class_count, generator.class_names)
     labels = generator.labels(0, options.count, classes)
     with _bar(options.count) as bar:
         batches = sample(
@@ -141,19 +142,30 @@ def _sample_of_noise(options: argparse.Namespace, generator: TrainedGenerator) -
         save_images(options.out, batches, options.count, *size, labels)
 
 
-def _classes(options: argparse.Namespace, class_count: int | None) -> list[int] | None:
+def _classes(
+    options: argparse.Namespace, class_count: int | None, names: Sequence[str]
+) -> list[int] | None:
     """The classes that are asked for, None for all; ValueError for some that there are not."""
     if options.labels is None:
         return None
-    names = [label for label in options.labels if not label.strip().isdecimal()]
-    if names and class_count:
+    if not class_count:
+        check_classes([], class_count)
+    return [_class(label, class_count or 0, names) for label in options.labels]
+
+
+def _class(label: str, class_count: int, names: Sequence[str]) -> int:
+    found = number_of(label, names, class_count)
+    if found is not None:
+        return found
+    numbers = f"from 0 to {class_count - 1}"
+    if names:
         raise ValueError(
-            f"--label takes the number of a class, from 0 to {class_count - 1}, as generators do "
-            f"not know their names: got {names[0]!r}"
+            f"--label must be one of the classes {listed(names)}, or its number, {numbers}: got {label!r}"
         )
-    classes = [] if names else [int(label) for label in options.labels]
-    check_classes(classes, class_count)
-    return classes
+    raise ValueError(
+        f"--label must be the number of a class, {numbers}: this file does not name its classes; "
+        f"got {label!r}"
+    )
 
 
 def _sample_of_images(options: argparse.Namespace, generator: TrainedGenerator) -> None:
@@ -203,7 +215,7 @@ def _sample_onnx(options: argparse.Namespace) -> None:
         raise ValueError("--truncation is for a GENERATOR.safetensors, not for an ONNX network")
     insecure = insecure_allowed()
     found = inspect_onnx(options.generator, class_count=options.classes, allow_insecure=insecure)
-    classes = _classes(options, found.class_count)
+    classes = _classes(options, found.class_count, found.class_names)
     with _bar(options.count) as bar:
         batches = sample_onnx(
             options.generator,

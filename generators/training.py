@@ -1,7 +1,7 @@
 """The training loop: images in, networks out, in segments that together equal one unbroken run."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from generators import checkpoint
 from generators.checkpoint import CheckpointError
+from generators.class_names import read_names
 from generators.config import Config
 from generators.config_rules import may_have_penalty
 from generators.data import Images, check_data, count_classes, data_hash
@@ -67,6 +68,7 @@ class Progress:
 class Trainer:
     """One run of a config on images uint8 (N, H, W, C) and labels int (N,), or None for no classes.
 
+    `class_names`, one for each of `class_count`, go into the files of a conditional generator.
     Everything random in a step is drawn from (config.seed, step), so a run that was cut into
     segments, saved and resumed gives the same losses and weights, bit for bit on one CPU, as an
     unbroken one. With a `share` it is one of several processes in step (`generators.distributed`).
@@ -79,6 +81,7 @@ class Trainer:
         labels: NDArray[Any] | None,
         class_count: int = 0,
         *,
+        class_names: Sequence[str] = (),
         device: torch.device | None = None,
         share: Share | None = None,
     ) -> None:
@@ -90,6 +93,7 @@ class Trainer:
         self.data_hash = data_hash(images, labels)
         conditional = config.conditional and labels is not None
         self.shape = ImageShape(images.shape[1], images.shape[3], class_count if conditional else 0)
+        self.class_names = read_names(tuple(class_names), self.shape.class_count)
         self.step = 0
         self.seconds = 0.0
         self.data = RealImages(images, labels, self.device)
@@ -241,6 +245,7 @@ class Trainer:
             "config": self.config.as_dict(),
             "shape": asdict(self.shape),
             "data_hash": self.data_hash,
+            "class_names": list(self.class_names),
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -249,7 +254,7 @@ class Trainer:
     def save_generator(self, path: str | Path) -> None:
         """Writes the averaged networks alone, for `sample` and the export. Raises TrainingDiverged."""
         self._finite_sums()
-        about = describe(self.config, self.shape, self.images_seen)
+        about = describe(self.config, self.shape, self.images_seen, self.class_names)
         tensors: dict[str, Tensor] = {}
         for name, network in self.ema.averages.items():
             tensors |= checkpoint.prefixed(name, released(network).state_dict())
@@ -263,10 +268,11 @@ class Trainer:
         labels: NDArray[Any] | None,
         *,
         config: Config | None = None,
+        class_names: Sequence[str] = (),
         device: torch.device | None = None,
         share: Share | None = None,
     ) -> Self:
-        """The run as `save` left it, on the same images and labels.
+        """The run as `save` left it, on the same images and labels; `class_names` if it kept none.
 
         Raises CheckpointError if the file is damaged, of other data or, where `config` is given,
         of another config.
@@ -278,7 +284,10 @@ class Trainer:
                 f"{path} is a run of another config, {saved.title!r} with {', '.join(changes)}"
             )
         class_count = shape.class_count or count_classes(labels)
-        trainer = cls(saved, images, labels, class_count, device=device, share=share)
+        names = about.get("class_names") or class_names
+        trainer = cls(
+            saved, images, labels, class_count, class_names=names, device=device, share=share
+        )
         if trainer.data_hash != about.get("data_hash"):
             raise CheckpointError(f"{path} is a run on other images or labels")
         trainer._restore(tensors, about, path)

@@ -51,21 +51,31 @@ def _fetched(generator: Generator, folder: Path) -> Path:
 def _trained(path: Path, pool: Pool, dataset: Dataset) -> Drawn:
     from generators.sampling import load_generator
 
-    return drawn_by(load_generator(path), dataset, pool.count, seed=pool.seed)
+    return drawn_by(
+        load_generator(path), dataset, pool.count, seed=pool.seed, classes=pool.classes or None
+    )
 
 
 def drawn_by(
-    network: "TrainedGenerator", dataset: Dataset, count: int, *, seed: int, fewer: bool = False
+    network: "TrainedGenerator",
+    dataset: Dataset,
+    count: int,
+    *,
+    seed: int,
+    classes: Sequence[int] | None = None,
+    fewer: bool = False,
 ) -> Drawn:
     """What a trained network makes: of noise or, if it translates images, of as many held-out ones.
 
-    Too few of these are an error or, with `fewer`, make as many images as they are.
+    Of noise `classes` take turns, all if None. Too few held-out images are an error or, with `fewer`,
+    make as many images as they are.
     """
     from generators.sampling import sample
     from generators.translating import originals, translates, translations
 
     if not translates(network):
-        return Drawn(sample(network, count, seed=seed), network.labels(0, count))
+        batches = sample(network, count, seed=seed, classes=classes)
+        return Drawn(batches, network.labels(0, count, classes))
     real = dataset.held_out_pool.open()
     images = real.read(0, len(real))
     wanted = None if fewer else count

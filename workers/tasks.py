@@ -66,14 +66,14 @@ def _trainer(run: TrainingRun, folder: Path) -> "Trainer":
     from generators.training import Trainer
 
     dataset = run.generator.dataset
-    real = dataset.train_pool.open()
+    names, real = dataset.class_names, dataset.train_pool.open()
     images = real.read(0, len(real))
     if run.checkpoint:
         local = folder / "resume.safetensors"
         local.write_bytes(run.checkpoint.read())
-        return Trainer.resume(local, images, real.labels)
+        return Trainer.resume(local, images, real.labels, class_names=names)
     config = Config.from_dict({**run.config, "seed": run.seed})
-    return Trainer(config, images, real.labels, class_count=len(dataset.class_names))
+    return Trainer(config, images, real.labels, class_count=len(names), class_names=names)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 
-from evalsite.catalog.models import MAX_POOL, Dataset, Sweep, Weights
+from evalsite.catalog.models import MAX_POOL, Dataset, Generator, Sweep, Weights
 from evalsite.catalog.sweeps import (
     MOST_RUNS,
     Point,
@@ -24,6 +24,7 @@ from generators.config import Config, ConfigError, load_config, parse_override
 LARGEST_SEED = 2**31 - 1
 LARGEST_BUDGET = 100_000_000
 FEWEST_RUNS = 2
+MOST_CLASSES = 100
 
 
 def config_choices() -> list[tuple[str, list[tuple[str, Recipe]]]]:
@@ -49,6 +50,29 @@ class PoolForm(forms.Form):
     seed = forms.IntegerField(
         min_value=0, max_value=LARGEST_SEED, initial=0, help_text="The same seed, the same images."
     )
+    classes = forms.TypedMultipleChoiceField(
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="They take turns. None ticked: all.",
+    )
+
+    def __init__(self, *args: Any, generator: Generator, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["classes"].choices = list(enumerate(generator.classes))  # type: ignore[attr-defined]
+        if not generator.classes:
+            del self.fields["classes"]
+
+    def clean_classes(self) -> list[int]:
+        """All of them are what none is: the same pool."""
+        chosen: list[int] = self.cleaned_data["classes"]
+        if len(chosen) == len(self.fields["classes"].choices):  # type: ignore[attr-defined]
+            return []
+        if len(chosen) > MOST_CLASSES:
+            raise forms.ValidationError(
+                f"Choose at most {MOST_CLASSES} classes, or none for all: got {len(chosen)}."
+            )
+        return chosen
 
 
 class TrainForm(GeneratorForm):

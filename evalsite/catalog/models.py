@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
+from django.utils.text import get_text_list
 
 from evalsite.jobs import Job, JobQuerySet, JobState
 from pools import store
@@ -137,6 +138,15 @@ class Generator(models.Model):
     def draws_by_seed(self) -> bool:
         """Whether a network draws its images, so that a seed says which."""
         return self.kind in {self.Kind.TRAINED, self.Kind.ONNX}
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes that it can be asked for one by one; none if it draws without."""
+        run: TrainingRun | None = getattr(self, "run", None)
+        if run is None or not run.config.get("conditional"):
+            return []
+        names: list[str] = self.dataset.class_names
+        return names
 
     @property
     def can_sample(self) -> bool:
@@ -312,6 +322,11 @@ class Pool(Job):
         blank=True,
         help_text="by the network in training when it drew them; empty if it was finished",
     )
+    classes = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="numbers of the classes that it was to be drawn of, in turn; empty: all",
+    )
     content_hash = models.CharField(
         max_length=64, blank=True, help_text="SHA-256; empty until ready"
     )
@@ -335,9 +350,9 @@ class Pool(Job):
                 name="one_pool_per_split",
             ),
             models.UniqueConstraint(
-                fields=["generator", "seed", "count"],
+                fields=["generator", "seed", "count", "classes"],
                 condition=models.Q(generator__isnull=False, images_seen=None),
-                name="one_pool_per_seed_and_size",
+                name="one_pool_per_seed_size_and_classes",
             ),
             models.UniqueConstraint(
                 fields=["generator", "images_seen"], name="one_pool_per_checkpoint"
@@ -348,7 +363,7 @@ class Pool(Job):
         if self.images_seen is not None:
             return f"{self.generator} after {self.images_seen:,} images"
         if self.generator:
-            return f"{self.generator} ({self.count:,} images, seed {self.seed})"
+            return f"{self.generator} ({self.count:,} images{self.of_classes}, seed {self.seed})"
         return f"{self.dataset}, {self.get_split_display()} ({self.count:,} images)"
 
     @property
@@ -373,9 +388,16 @@ class Pool(Job):
         """How many images it has and, where a network draws them, by which seed."""
         if not self.count:
             return "images that are not read yet" if self.is_unfinished else "no images"
-        images = f"{self.count:,} image{'' if self.count == 1 else 's'}"
+        images = f"{self.count:,} image{'' if self.count == 1 else 's'}{self.of_classes}"
         by_seed = self.generator is not None and self.generator.draws_by_seed
         return f"{images}, seed {self.seed}" if by_seed else images
+
+    @property
+    def of_classes(self) -> str:
+        """Of which classes alone it was drawn, as " of Bag and Sneaker"; empty if of all."""
+        names = self.imitates.class_names if self.classes else []
+        own = [names[number] for number in self.classes if number < len(names)]
+        return f" of {get_text_list(own, 'and')}" if own else ""
 
     @property
     def url(self) -> str:
@@ -391,6 +413,7 @@ class Pool(Job):
             "count": self.count,
             "seed": self.seed,
             "content_hash": self.content_hash,
+            **({"classes": self.classes} if self.classes else {}),
         }
 
 

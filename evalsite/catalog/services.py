@@ -191,9 +191,13 @@ def upload_generator(
 
 
 @transaction.atomic
-def request_pool(generator: Generator, *, count: int, seed: int = 0) -> Pool:
-    """The pool of this seed and size; asked for now if it is new."""
-    pool, created = Pool.jobs.get_or_create(generator=generator, count=count, seed=seed)
+def request_pool(
+    generator: Generator, *, count: int, seed: int = 0, classes: Sequence[int] = ()
+) -> Pool:
+    """The pool of this seed and size, of some classes or of all; asked for now if it is new."""
+    pool, created = Pool.jobs.get_or_create(
+        generator=generator, count=count, seed=seed, classes=sorted(classes)
+    )
     if created:
         jobs.submit(pool)
     return pool

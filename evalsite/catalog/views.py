@@ -92,7 +92,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sample(request: HttpRequest, slug: str) -> HttpResponse:
     found = own_generator(request, slug)
-    form = PoolForm(request.POST)
+    form = PoolForm(request.POST, generator=found)
     if not found.can_sample:
         messages.error(request, "This generator has no network to draw from (yet).")
     elif form.is_valid():

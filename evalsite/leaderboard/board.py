@@ -220,19 +220,20 @@ def _preferred(scores: Iterable[Score]) -> dict[int, dict[str, Score]]:
 
 
 def _metrics(dataset: Dataset, studies: list[Study]) -> dict[int, dict[str, Score]]:
-    """The metrics of each generator's newest pool that people saw, or else of its newest."""
-    found = Score.objects.of_pools().filter(dataset=dataset).order_by("pool_id")
+    """The metrics of each generator's newest pool that people saw, or else of its newest of all classes."""
+    own = Score.objects.of_pools().filter(dataset=dataset)
+    found = own.select_related("pool").order_by("pool_id")
     seen = set(
         Study.pools.through.objects.filter(study__in=studies).values_list("pool_id", flat=True)
     )
-    chosen: dict[int, tuple[bool, int]] = {}
+    chosen: dict[int, tuple[bool, bool, int]] = {}
     for score in found:
-        assert score.pool_id is not None  # noqa: S101  # of_pools
-        key = (score.pool_id in seen, score.pool_id)
+        assert score.pool is not None  # noqa: S101  # of_pools
+        key = (score.pool.pk in seen, not score.pool.classes, score.pool.pk)
         chosen[score.generator_id] = max(key, chosen.get(score.generator_id, key))
     metrics: dict[int, dict[str, Score]] = {}
     for score in found:
-        if chosen[score.generator_id][1] == score.pool_id:
+        if chosen[score.generator_id][-1] == score.pool_id:
             metrics.setdefault(score.generator_id, {})[score.name] = score
     return metrics
 

@@ -42,7 +42,7 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
     if is_same(request, stamp):
         return nothing_new()
     run = getattr(found, "run", None)
-    own = Pool.jobs.final().filter(generator=found).select_related("generator")
+    own = Pool.jobs.final().filter(generator=found).select_related("generator__dataset")
     pools = list(own.prefetch_related(*PARTS))
     measurements = [each for pool in pools for each in pool.measurements.all()]
     at_work = [*pools, *measurements, *([run] if run else [])]
@@ -54,7 +54,7 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
         "pools": [(pool, _headline(pool)) for pool in pools],
         "may_change": may_change(request, found),
         "may_delete": may_delete(request, found),
-        "pool_form": PoolForm(initial={"seed": _next_seed(pools)}),
+        "pool_form": PoolForm(initial={"seed": _next_seed(pools)}, generator=found),
         "as_of": stamp,
         "is_live": _is_live(pools, at_work) or bool(training.get("to_measure")),
     }

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any, Literal, Self
 
 from generators.adversarial.errors import AttackError
+from generators.class_names import listed, number_of
 
 Need = Literal["gradient", "scores", "answers"]
 """What an attack must get from the classifier: ∇ₓ, the scores of all classes, or the class alone."""
@@ -177,16 +178,12 @@ def class_number(target: str | int, class_names: tuple[str, ...]) -> int:
     >>> class_number("cat", ("dog", "cat")), class_number("0", ("dog", "cat"))
     (1, 0)
     """
-    names = [name.casefold() for name in class_names]
-    text = str(target).strip()
-    if text.casefold() in names:
-        return names.index(text.casefold())
-    if text.isdecimal() and int(text) < len(names):
-        return int(text)
-    some = ", ".join(class_names[:10]) + (", …" if len(names) > 10 else "")
+    found = number_of(str(target), class_names)
+    if found is not None:
+        return found
     raise AttackError(
-        f"target must be one of the classifier's {len(names)} classes ({some}) or its number, 0 to "
-        f"{len(names) - 1}, got {target!r}{_alike(text, class_names)}"
+        f"target must be one of the classifier's {len(class_names)} classes ({listed(class_names)}) or "
+        f"its number, 0 to {len(class_names) - 1}, got {target!r}{_alike(str(target).strip(), class_names)}"
     )
 
 

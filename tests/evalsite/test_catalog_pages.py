@@ -207,6 +207,44 @@ def test_another_pool_is_offered_with_a_seed_of_its_own(client, train):
     assert form["seed"].value() == made.pools.get().seed + 1
 
 
+@pytest.fixture
+def of_classes(logged_in):
+    """A trained generator that can be asked for one of three classes."""
+    data = factories.dataset(classes=["bag", "boot", "coat"])
+    made = factories.generator(owner=logged_in, kind=Generator.Kind.TRAINED, of=data)
+    config = {"conditional": True, "title": "T", "loss": "hinge", "penalty": {"name": "none"}}
+    TrainingRun.jobs.create(generator=made, config=config, state=JobState.READY)
+    made.file.save("w.safetensors", io.BytesIO(b"weights"))
+    return made
+
+
+def test_a_pool_is_drawn_of_the_classes_that_were_ticked(client, of_classes):
+    form = client.get(of_classes.get_absolute_url()).context["pool_form"]
+    assert form.fields["classes"].choices == [(0, "bag"), (1, "boot"), (2, "coat")]
+    address = reverse("sample", args=[of_classes.slug])
+    for ticked in ([], ["0", "1", "2"], ["2"], ["1", "0"]):
+        client.post(address, {"count": 9, "seed": 2, "classes": ticked})
+    found = of_classes.pools.order_by("pk").values_list("classes", flat=True)
+    assert list(found) == [[], [2], [0, 1]]
+    page = words(client.get(of_classes.get_absolute_url()))
+    assert "9 images of coat, seed 2" in page
+    wrong = client.post(address, {"count": 9, "seed": 3, "classes": ["3"]}, follow=True)
+    assert "classes: Select a valid choice. 3 is not one of the available choices." in words(wrong)
+
+
+@pytest.mark.parametrize("lacks", ["condition", "names"])
+def test_without_classes_by_name_there_are_none_to_choose(client, of_classes, lacks):
+    if lacks == "condition":
+        TrainingRun.jobs.update(config={**of_classes.run.config, "conditional": False})
+    else:
+        of_classes.dataset.class_names = []
+        of_classes.dataset.save()
+    page = client.get(of_classes.get_absolute_url())
+    assert list(page.context["pool_form"].fields) == ["count", "seed"]
+    client.post(reverse("sample", args=[of_classes.slug]), {"count": 9, "seed": 2, "classes": "1"})
+    assert of_classes.pools.get().classes == []
+
+
 @pytest.mark.parametrize("action", ["cancel_training", "resume_training", "sample"])
 def test_other_researchers_cannot_change_a_generator(client, logged_in, others, action):
     response = client.post(reverse(action, args=[others.slug]), {"count": 9, "seed": 0})

@@ -122,6 +122,18 @@ def test_a_pool_asked_for_twice_is_one_pool(enqueued):
     assert [task for task, _ in enqueued] == ["sample", "sample"]
 
 
+def test_pools_of_other_classes_are_other_pools(enqueued):
+    made = factories.generator(of=factories.dataset(classes=["bag", "boot", "coat"]))
+    every = services.request_pool(made, count=20)
+    two = services.request_pool(made, count=20, classes=[2, 0])
+    assert services.request_pool(made, count=20, classes=[0, 2]) == two != every
+    assert str(two) == f"{made} (20 images of bag and coat, seed 0)"
+    assert str(every) == f"{made} (20 images, seed 0)"
+    assert two.describe()["classes"] == [0, 2]
+    assert "classes" not in every.describe()
+    assert len(enqueued) == 2
+
+
 def test_an_upload_is_kept_under_a_name_of_ours_and_its_pool_asked_for(enqueued):
     made = services.upload_generator(
         owner=factories.user(),

@@ -326,6 +326,7 @@ def test_a_message_is_sent_after_the_commit_and_carries_the_key_alone(
         ("train", True, celery.LATER),
         ("export", False, celery.FIRST),
         ("sample", False, celery.FIRST),
+        ("sample", True, celery.LATER),
     ],
 )
 def test_a_message_says_whether_it_can_wait(

@@ -244,6 +244,17 @@ def test_metrics_are_of_the_images_that_people_saw(study, pools):
     assert ada.metrics["FD-lite0"].value == 2.0
 
 
+def test_metrics_are_of_all_classes_unless_people_saw_but_some(pools):
+    some = factories.pool(pools[0].generator, seed=5)
+    Pool.jobs.filter(pk=some.pk).update(classes=[1])
+    measured(pools[0], FD_lite0=1.0)
+    measured(some, FD_lite0=2.0)
+    (ada,) = [
+        row for row in board_of(some.imitates, "unlimited").rows if row.generator.slug == "ada"
+    ]
+    assert ada.metrics["FD-lite0"].value == 1.0
+
+
 def test_a_measurement_again_replaces_the_figures(pools, enqueued):
     measured(pools[0], FD_lite0=1.0)
     measured(pools[0], FD_lite0=3.0)

@@ -13,6 +13,9 @@ from PIL import Image
 
 from generators import commands, run_folder, sampling_commands
 from generators.commands import main
+from generators.config import load_config, parse_override
+from generators.sampling import load_generator
+from generators.training import Trainer
 from pools.sources import load
 from pools.store import open_pool
 
@@ -199,9 +202,8 @@ def test_chosen_classes_take_turns(generator, tmp_path):
 @pytest.mark.parametrize(
     ("label", "message"),
     [
-        ("4", "label must be from 0 to 3, got 4"),
-        ("-1", "--label takes the number of a class, from 0 to 3, .* got '-1'"),
-        ("Sneaker", "--label takes the number of a class, from 0 to 3, .* got 'Sneaker'"),
+        (label, f"--label must be the number of a class, from 0 to 3: this file .*; got '{label}'")
+        for label in ("4", "-1", "Sneaker")
     ],
 )
 @pytest.mark.parametrize("as_onnx", [False, True])
@@ -214,6 +216,64 @@ def test_an_unknown_class_is_refused_with_those_that_there_are(
     assert drawn(network, tmp_path / "pool.npz", f"--label={label}") == 2
     assert re.search(message, capsys.readouterr().err)
     assert not (tmp_path / "pool.npz").exists()
+
+
+@pytest.fixture
+def named(data, tmp_path):
+    """Images in a folder a class, as data sets come."""
+    for number, (image, label) in enumerate(zip(*data, strict=True)):
+        folder = tmp_path / "named" / ["Ankle boot", "Bag", "3", "Éclair"][label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[:, :, 0]).save(folder / f"{number:03}.png")
+    return str(tmp_path / "named")
+
+
+@pytest.fixture
+def named_run(named, tmp_path):
+    """A run on them that was broken off and went on."""
+    run = tmp_path / "run"
+    assert train(named, run, "--set=images=4") == 0
+    (run / "run.safetensors").unlink()
+    assert train(named, run) == 0
+    assert train(named, run, "--resume") == 0
+    return run / "generator.safetensors"
+
+
+NAMES = ("3", "Ankle boot", "Bag", "Éclair")  # in the order of their numbers
+
+
+@pytest.mark.parametrize("as_onnx", [False, True])
+def test_classes_are_asked_for_by_name(named_run, tmp_path, as_onnx):
+    network = tmp_path / "model.onnx" if as_onnx else named_run
+    if as_onnx:
+        assert main(["export", str(named_run), "--out", str(network)]) == 0
+    assert load_generator(named_run).class_names == NAMES
+    chosen = [f"--label={label}" for label in ("bag", "ÉCLAIR", "3", "1", "Ankle boot")]
+    assert drawn(str(network), tmp_path / "pool.npz", *chosen) == 0
+    labels = np.load(tmp_path / "pool.npz")["labels"]
+    assert labels.tolist() == [2, 3, 0, 1, 1] * 2 + [2]
+
+
+@pytest.mark.parametrize("as_onnx", [False, True])
+@pytest.mark.parametrize("label", ["Sneaker", "4", ""])
+def test_an_unknown_name_is_refused_with_the_names(named_run, tmp_path, capsys, label, as_onnx):
+    network = tmp_path / "model.onnx" if as_onnx else named_run
+    if as_onnx:
+        assert main(["export", str(named_run), "--out", str(network)]) == 0
+    assert drawn(str(network), tmp_path / "pool.npz", f"--label={label}") == 2
+    assert (
+        "--label must be one of the classes 3, Ankle boot, Bag, Éclair, or its number, from 0 to 3: "
+        f"got {label!r}"
+    ) in capsys.readouterr().err
+
+
+def test_a_run_that_was_begun_without_names_learns_them_when_it_goes_on(named, tmp_path):
+    images = load(named)
+    saved = tmp_path / "run.safetensors"
+    config = load_config("demo-15", **dict(map(parse_override, (each[6:] for each in TINY))))
+    Trainer(config, images.images, images.labels, 4).save(saved)
+    resumed = Trainer.resume(saved, images.images, images.labels, class_names=NAMES)
+    assert resumed.class_names == NAMES
 
 
 @pytest.mark.parametrize("as_onnx", [False, True])

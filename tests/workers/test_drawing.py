@@ -74,6 +74,25 @@ def test_a_conditional_generators_pool_keeps_the_classes_it_was_asked_for(train_
 
 
 @pytest.mark.django_db
+def test_a_pool_of_some_classes_shows_these_alone_in_turn(train_tiny, work, unmeasured):
+    made = train_tiny()
+    work()
+    made.refresh_from_db()
+    names = made.dataset.class_names
+    assert load_generator(made.file.path).class_names == tuple(names)
+    few = services.request_pool(made, count=5, classes=[1])
+    every = services.request_pool(made, count=5)
+    work()
+    assert few.open().labels.tolist() == [1] * 5
+    few.refresh_from_db()
+    assert few.size == f"5 images of {names[1]}, seed 0"
+    shown, all_shown = few.open().read(0, 5), every.open().read(0, 5)
+    assert [bool(np.array_equal(*pair)) for pair in zip(shown, all_shown, strict=True)] == [
+        label == 1 for label in every.open().labels
+    ]
+
+
+@pytest.mark.django_db
 def test_a_generator_without_classes_has_a_pool_without_labels(train_tiny, drawn_labels):
     assert drawn_labels(train_tiny(pool_size=5, conditional=False)) is None
 

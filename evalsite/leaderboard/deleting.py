@@ -58,7 +58,10 @@ def why_pool_stays(pool: Pool) -> str:
 
 
 def _asked(studies: Iterable[Study]) -> str:
-    names = ", ".join(f"“{study}”" for study in studies)
+    waiting = [study for study in studies if study.state == Study.State.WAITING]
+    names = ", ".join(f"“{study}”" for study in waiting or studies)
+    if waiting:
+        return f"Studies that wait for images will ask about these ({names}): delete those first."
     return f"Studies ask people about its images ({names}): {ANSWERS}."
 
 

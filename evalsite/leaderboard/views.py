@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryD
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from evalsite.accounts.rights import may_change, require_change
+from evalsite.accounts.rights import may_change, may_delete, require_change
 from evalsite.catalog.models import Dataset, Pool
 from evalsite.catalog.stamps import is_same, nothing_new
 from evalsite.leaderboard.board import Board, Place, board_of, board_of_study, places_of
@@ -168,6 +168,7 @@ def study(request: HttpRequest, code: str) -> HttpResponse:
         "kept": urlencode({key: request.GET[key] for key in KEPT if key in request.GET}),
         "link": request.build_absolute_uri(found.public_path),
         "may_change": is_own,
+        "may_delete": may_delete(request, found),
         "simulated": found.observers.filter(simulated=True).count(),
         "runs": Study.objects.beside(found).with_counts(),
         "design_facts": design_facts(found),

@@ -10,6 +10,7 @@ urlpatterns = [
     path("studies/launch/plan/", views.plan, name="plan"),
     path("studies/import/", exchange.import_trials, name="import_trials"),
     path("studies/<slug:code>/close/", views.close, name="close_study"),
+    path("studies/<slug:code>/delete/", views.delete, name="delete_study"),
     path("studies/<slug:code>/payments/", views.payments, name="payments"),
     path("studies/<slug:code>/remove/", exchange.remove_import, name="remove_import"),
     path("studies/<slug:code>/trials.csv", exchange.trials_csv, name="trials_csv"),

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from evalsite.accounts.rights import require_change
+from evalsite.accounts.rights import require_change, require_delete
 from evalsite.studies import services
 from evalsite.studies.design import Rules
 from evalsite.studies.forms import LaunchForm, rules_of
@@ -93,6 +93,21 @@ def close(request: HttpRequest, code: str) -> HttpResponse:
     services.close_study(study)
     messages.success(request, "Closed. Nobody can start it any more; all answers are kept.")
     return redirect(study)
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, code: str) -> HttpResponse:
+    """For good: only while it waits for images, so that nobody was asked anything."""
+    study = get_object_or_404(Study, code=code)
+    require_delete(request, study)
+    try:
+        services.delete_waiting(study)
+    except services.Refused as error:
+        messages.error(request, f"Not deleted: {error}.")
+        return redirect(study)
+    messages.success(request, f"Deleted: {study}. Its images and generators are kept.")
+    return redirect("studies")
 
 
 @login_required

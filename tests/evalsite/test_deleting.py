@@ -11,6 +11,7 @@ from evalsite import jobs
 from evalsite.catalog import services
 from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.leaderboard.models import Score
+from evalsite.studies import services as studies
 from evalsite.studies.models import Response, Study
 from tests import factories
 from tests.evalsite import forging
@@ -111,6 +112,16 @@ def test_what_a_study_asks_about_stays(client, mine, on_commit):
         assert reason in ask(client, name, key, on_commit)
     assert Response.objects.count() == answers > 0
     assert Path(pool.url).exists()
+
+
+def test_what_a_waiting_study_will_ask_about_stays_until_that_is_deleted(client, mine, on_commit):
+    pool = mine.pools.get()
+    late = factories.pool(factories.generator(of=mine.dataset), is_ready=False)
+    study = factories.study(pools=[pool, late], name="Which?")
+    reason = "Studies that wait for images will ask about these (“Which?”): delete those first."
+    assert reason in words(client.get(reverse("delete_pool", args=[pool.pk])))
+    studies.delete_waiting(study)
+    assert "Deleted" in ask(client, "delete_pool", pool.pk, on_commit)
 
 
 def test_whom_imported_answers_speak_of_stays(client, mine, tmp_path, on_commit):

@@ -236,6 +236,36 @@ def test_nobody_takes_part_in_a_study_that_is_not_open():
     assert not Observer.objects.exists()
 
 
+def test_a_study_that_waits_for_images_is_deleted_by_its_owner(client, logged_in):
+    late = factories.pool(is_ready=False)
+    study = factories.study(pools=[late], owner=logged_in)
+    page = words(client.get(study.get_absolute_url()))
+    address = reverse("delete_study", args=[study.code])
+    assert f'action="{address}"' in page
+    assert client.get(address).status_code == 405
+    assert "Deleted: Which is real?." in words(client.post(address, follow=True))
+    assert not Study.objects.exists()
+    assert Pool.jobs.filter(pk=late.pk).exists()
+
+
+def test_a_study_that_has_opened_is_not_deleted(client, logged_in):
+    study = factories.study(owner=logged_in)
+    address = reverse("delete_study", args=[study.code])
+    assert address not in words(client.get(study.get_absolute_url()))
+    assert "Not deleted: it has opened: close it" in words(client.post(address, follow=True))
+    assert Study.objects.get() == study
+
+
+def test_nobody_else_deletes_a_study_that_waits(client, logged_in):
+    study = factories.study(pools=[factories.pool(is_ready=False)], owner=factories.user())
+    address = reverse("delete_study", args=[study.code])
+    assert address not in words(client.get(study.get_absolute_url()))
+    assert client.post(address).status_code == 403
+    client.logout()
+    assert client.post(address).status_code == 302
+    assert Study.objects.get() == study
+
+
 def test_its_owner_closes_a_study_and_nobody_else(client, logged_in):
     study = factories.study(owner=logged_in)
     address = reverse("close_study", args=[study.code])

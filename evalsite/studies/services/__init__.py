@@ -7,6 +7,7 @@ from evalsite.studies.services.finishing import (
     ask_for_scores,
     close_if_done,
     close_study,
+    delete_waiting,
     own_result,
 )
 from evalsite.studies.services.launching import (
@@ -35,6 +36,7 @@ __all__ = [
     "close_if_done",
     "close_study",
     "current_block",
+    "delete_waiting",
     "describe_screen",
     "due",
     "hash_design",

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
+
 from evalsite.celery import enqueue
 from evalsite.studies.models import Block, Observer, Protocol, Study
 from evalsite.studies.services.counting import Tally, tallies
+from evalsite.studies.services.errors import Refused
 from evalsite.studies.services.paying import can_pay_one_more
 
 
@@ -44,6 +47,15 @@ def _has_failed(observer: Observer) -> bool:
 
 def close_study(study: Study) -> None:
     Study.objects.open().filter(pk=study.pk).update(state=Study.State.CLOSED)
+
+
+@transaction.atomic
+def delete_waiting(study: Study) -> None:
+    """Delete a study that nobody was asked anything in, as it still waits for images. Raises Refused."""
+    waiting = Study.objects.select_for_update().waiting().filter(pk=study.pk).first()
+    if waiting is None:
+        raise Refused("it has opened: close it, and what people answer stays")
+    waiting.delete()
 
 
 def close_if_done(study: Study, widths: Mapping[str, float | None] | None = None) -> bool:

@@ -148,9 +148,12 @@ def kinds() -> list[type[Job]]:
 
 
 def count_ahead(rows: Iterable[Job]) -> None:
-    """Count for all these rows at once how many jobs are ahead of each: of what is awaited, only such."""
+    """Count for all of these rows that are queued how many jobs are ahead: of what is awaited, only such."""
+    queued = [row for row in rows if row.state == JobState.QUEUED]
+    if not queued:
+        return
     awaited, others = _queued_moments(is_awaited=True), _queued_moments(is_awaited=False)
-    for row in rows:
+    for row in queued:
         row.counted_ahead = bisect_left(awaited, row.queued_at)
         if row.task not in AWAITED:
             row.counted_ahead += bisect_left(others, row.queued_at)

@@ -65,7 +65,10 @@ class Dataset(models.Model):
 class GeneratorQuerySet(models.QuerySet["Generator"]):
     def with_state(self) -> Self:
         pools = models.Prefetch("pools", Pool.jobs.final())
-        return self.select_related("dataset", "owner", "run").prefetch_related(pools)
+        sheets = SampleSheet.objects.filter(run__generator=models.OuterRef("pk"))
+        last = models.Subquery(sheets.order_by("-images_seen").values("pk")[:1])
+        found = self.select_related("dataset", "owner", "run").prefetch_related(pools)
+        return found.annotate(last_sheet=last)
 
 
 class Generator(models.Model):

@@ -15,15 +15,18 @@ from evalsite.studies.models import Study
 from pools import stimulus
 
 PAIR_SIDE_PX = 160
+SHOWN = 6
+"""Jobs at most that the front page tells of."""
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     told = [model.jobs.unfinished().told() for model in jobs.kinds()]
-    unfinished = [row for rows in told for row in rows.order_by("pk")]
+    unfinished = [row for rows in told for row in rows.order_by("pk")][:SHOWN]
+    jobs.count_ahead(unfinished)
     context = {
         "studies": Study.objects.open().select_related("dataset")[:4],
-        "unfinished": unfinished[:6],
+        "unfinished": unfinished,
         "has_pair": Pool.jobs.of_generators().ready().exists(),
     }
     return render(request, "home/home.html", context)

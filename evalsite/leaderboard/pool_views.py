@@ -19,7 +19,7 @@ from evalsite.catalog.services import Refused, put_to_people
 from evalsite.catalog.stamps import is_same, nothing_new
 from evalsite.catalog.training import history, is_judged, sheets_of, verdicts
 from evalsite.catalog.views import own_generator
-from evalsite.jobs import Job
+from evalsite.jobs import Job, count_ahead
 from evalsite.leaderboard import pictures
 from evalsite.leaderboard.columns import headline
 from evalsite.leaderboard.measured import duplicates, measurements_of, memorisation, sections
@@ -46,6 +46,7 @@ def generator(request: HttpRequest, slug: str) -> HttpResponse:
     pools = list(own.prefetch_related(*PARTS))
     measurements = [each for pool in pools for each in pool.measurements.all()]
     at_work = [*pools, *measurements, *([run] if run else [])]
+    count_ahead(at_work)
     training = _training(run) if run else {}
     context = {
         "generator": found,

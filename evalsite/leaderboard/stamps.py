@@ -7,6 +7,7 @@ from django.db.models import Count, Max
 
 from evalsite.catalog.models import Dataset, Generator, Pool
 from evalsite.catalog.stamps import digest, joined, of_job
+from evalsite.jobs import count_ahead
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.studies.models import Study
 
@@ -32,13 +33,16 @@ def stamp_of_board(dataset: Dataset) -> str:
 
 
 def stamp_of_pool(pool: Pool, measurements: Iterable[Measurement]) -> str:
-    return digest(*map(of_job, [pool, *measurements]), _newest(pool.scores))
+    jobs = [pool, *measurements]
+    count_ahead(jobs)
+    return digest(*map(of_job, jobs), _newest(pool.scores))
 
 
 def stamp_of_generator(generator: Generator) -> str:
     run = getattr(generator, "run", None)
     measurements = Measurement.jobs.filter(pool__generator=generator).order_by("pk")
     jobs = [*([run] if run else []), *generator.pools.order_by("pk"), *measurements]
+    count_ahead(jobs)
     return digest(*map(of_job, jobs), run and run.images_seen, _newest(generator.scores))
 
 

@@ -7,6 +7,8 @@ import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from evalsite import jobs
@@ -205,6 +207,34 @@ def test_another_pool_is_offered_with_a_seed_of_its_own(client, train):
     made = Generator.objects.get()
     form = client.get(made.get_absolute_url()).context["pool_form"]
     assert form["seed"].value() == made.pools.get().seed + 1
+
+
+def queries_of(client, address):
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200
+    return len(queries)
+
+
+def test_more_trainings_cost_the_page_of_generators_no_more_queries(client, train):
+    def start(number):
+        train(name=f"Mine {number}")
+        run = TrainingRun.jobs.latest("pk")
+        SampleSheet.objects.create(run=run, images_seen=7, image=f"{number}.png")
+
+    start(0)
+    few = queries_of(client, reverse("generators"))
+    for number in range(1, 5):
+        start(number)
+    assert queries_of(client, reverse("generators")) <= few
+
+
+def test_more_queued_pools_cost_the_page_of_a_generator_no_more_queries(client):
+    made = factories.generator(kind=Generator.Kind.ONNX)
+    factories.pool(made, seed=0, is_ready=False)
+    few = queries_of(client, made.get_absolute_url())
+    for seed in range(1, 6):
+        factories.pool(made, seed=seed, is_ready=False)
+    assert queries_of(client, made.get_absolute_url()) == few
 
 
 @pytest.fixture

@@ -22,9 +22,10 @@ from metrics.extractors.inception_network import InceptionNetwork
 from metrics.extractors.inception_runtime import RuntimeNetwork
 from metrics.extractors.resize import bicubic, bilinear_tf1
 from metrics.extractors.resize import resize as resize_pixels
-from metrics.features import ArrayPool, FeatureCache, features_of
+from metrics.features import FeatureCache, features_of
 from metrics.frechet import frechet_distance, frechet_estimate
 from metrics.gaussian import Gaussian
+from metrics.image_pools import ArrayPool
 from metrics.measure import measure
 from metrics.source_pool import open_images
 

@@ -8,9 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,27 +23,21 @@ from metrics.extractors.base import (
     Images,
     StreamingExtractor,
     identity,
-    require_images,
 )
 from metrics.feature_cache import Digests, Entry, FeatureCache, Part, Whole
 from metrics.gaussian import Gaussian
+from metrics.image_pools import ImagePool, digests, read_at
 from metrics.rows import require_finite
-from metrics.thumbnails import plain
-from pools import store
 from pools.store import Labels
 
 __all__ = [
-    "ArrayPool",
     "FeatureCache",
-    "ImagePool",
     "PoolFeatures",
     "PoolProgress",
     "Progress",
-    "digests",
     "extract_range",
     "features_of",
     "pool_features",
-    "read_at",
 ]
 
 READ_IMAGES = 64
@@ -59,51 +51,8 @@ TASKS_A_WORKER = 8
 Progress = Callable[[int, int], object]
 """Called with (images done, images in all); what it returns is ignored."""
 
-Positions = NDArray[np.int64] | Sequence[int]
-
 PoolProgress = Callable[[int, int], object]
 """Called with (which of the pools, its images done); what it returns is ignored."""
-
-
-class ImagePool(Protocol):
-    """Images as pools/store.py keeps them: uint8, shape (N, H, W, C), read in ranges."""
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]: ...
-    @property
-    def labels(self) -> Labels | None: ...
-    def __len__(self) -> int: ...
-    def read(self, start: int, stop: int) -> Images: ...
-    def batches(self, size: int) -> Iterator[Images]: ...
-    def content_hash(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class ArrayPool:
-    """An array of uint8 images (N, H, W, C), and their labels (N,) if any, that reads like a pool."""
-
-    images: Images
-    labels: Labels | None = None
-
-    def __post_init__(self) -> None:
-        require_images(self.images)
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        count, height, width, channels = self.images.shape
-        return count, height, width, channels
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def read(self, start: int, stop: int) -> Images:
-        return self.images[start:stop]
-
-    def batches(self, size: int) -> Iterator[Images]:
-        return (self.images[start : start + size] for start in range(0, len(self), size))
-
-    def content_hash(self) -> str:
-        return store.content_hash(self.shape, self.batches(store.SHARD_IMAGES))
 
 
 @dataclass(frozen=True)
@@ -149,28 +98,6 @@ class PoolFeatures:
     def pixels(self, n: int) -> Images:
         """The images of the first n rows, in the order of the rows."""
         return read_at(self.images, self.order[:n])
-
-
-def read_at(pool: ImagePool, positions: Positions) -> Images:
-    """Return the images at some positions of a pool, which is read forwards.
-
-    >>> read_at(ArrayPool(np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)), [3, 0, 3]).ravel()
-    array([3, 0, 3], dtype=uint8)
-    """
-    distinct, place = np.unique(positions, return_inverse=True)
-    return np.concatenate([pool.read(at, at + 1) for at in distinct.tolist()])[place]
-
-
-def digests(images: Images) -> Digests:
-    """Return 64 bits of BLAKE2b of each image's pixels, shape (n,): equal pixels, equal digests.
-
-    Grey images have the same whether they were saved as grey or as RGB.
-
-    >>> digests(np.zeros((2, 1, 1, 1), np.uint8))
-    array([5224996704525874836, 5224996704525874836], dtype=uint64)
-    """
-    found = (blake2b(plain(image).tobytes(), digest_size=8).digest() for image in images)
-    return np.frombuffer(b"".join(found), np.dtype("<u8")).astype(np.uint64)
 
 
 def extract_range(

@@ -12,8 +12,9 @@ import numpy as np
 from metrics.copies import Copies
 from metrics.errors import TooFewImages
 from metrics.estimate import Estimate
-from metrics.features import PoolFeatures, read_at
+from metrics.features import PoolFeatures
 from metrics.figures import Compared, Figure, Reference
+from metrics.image_pools import read_at
 from metrics.looks import Looks
 from metrics.memorisation import Match, Memorisation, OfFew, memorisation
 from metrics.pictures import Comparison, neighbour_sheet

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
 from metrics import compare
+from metrics.caution import cautioned
 from metrics.compute import METRICS, PAIRWISE_IMAGES, Metric, Sides
 from metrics.duplicates import Duplicates, duplicates
 from metrics.errors import MetricError, NotFinite, TooFewImages, Unavailable, UnknownName
 from metrics.estimate import Estimate
 from metrics.extractors import catalog
 from metrics.extractors.base import Extractor, Floats32, Images
-from metrics.features import (
-    ArrayPool,
-    FeatureCache,
-    ImagePool,
-    PoolFeatures,
-    PoolProgress,
-    Progress,
-    features_of,
-)
-from metrics.figures import STEMS, Compared, Figure, Reference
+from metrics.features import FeatureCache, PoolFeatures, PoolProgress, Progress, features_of
+from metrics.figures import Compared, Figure, Reference
+from metrics.image_pools import ArrayPool, ImagePool
 from metrics.judgement import Judgement, judge
 from metrics.mapped import small_in_memory
 from metrics.measurement import ClassFigure, Measurement
@@ -35,9 +29,6 @@ from pools.store import Labels
 MAX_SEED = 2**32 - 1
 FEWER = f"of the first {PAIRWISE_IMAGES:,} images a side, in the order of digests"
 READ_IMAGES = 256
-
-LESS_BIASED = ("fid_inf", "kid")
-"""What is read beside a Fréchet distance of few images."""
 
 ASKED = (*METRICS, "memorisation", "duplicates")
 """All that can be asked for."""
@@ -210,7 +201,7 @@ def _measured(
         n_fake=compare.count(sets.fake),
         n_train=None if sets.learned is None else len(sets.learned[0]),
         seed=sides.seed,
-        figures=(*_cautioned(figures, sides), *([judged.authenticity] if judged else [])),
+        figures=(*cautioned(figures, sides), *([judged.authenticity] if judged else [])),
         classes=_classes(sides) if "fid" in names else (),
         memorisation=judged,
         duplicates=_duplicates(sets.fake, tell) if "duplicates" in names else None,
@@ -333,40 +324,6 @@ def _reference(metric: Metric, perfect: Sides) -> Reference | None:
         return None
     low, high = estimate.interval(*metric.bounds) or (None, None)
     return Reference(estimate.value, low, high, len(perfect.fakes))
-
-
-def _cautioned(figures: Sequence[Figure], sides: Sides) -> list[Figure]:
-    """Say of a Fréchet distance how far it is off, as far as FD∞ tells, and what to read instead."""
-    beside = {each.metric: each.value for each in figures if each.value is not None}
-    return [
-        replace(each, note=_bias(each, beside, sides)) if each.metric == "fid" else each
-        for each in figures
-    ]
-
-
-def _bias(figure: Figure, beside: Mapping[str, float], sides: Sides) -> str:
-    if figure.value is None:
-        return figure.note
-    debiased = beside.get("fid_inf")
-    by = "" if debiased is None else f", here by about {max(figure.value - debiased, 0.0):.3g}"
-    if not sides.too_few_for_frechet:
-        return f"biased upward, about as 1/n{by}: compare at equal n only"
-    return (
-        f"n = {sides.least:,} ≤ d = {sides.dimensions:,}: the covariance is not of full rank, and "
-        f"the figure biased upward{by}; {_instead(beside, sides)}"
-    )
-
-
-def _instead(beside: Mapping[str, float], sides: Sides) -> str:
-    """Return what to read in place of a Fréchet distance of few images, and what that takes."""
-    read = " and ".join(STEMS[each] for each in LESS_BIASED if each in beside)
-    advice = f"read {read} instead" if read else "compare at equal n only"
-    named = (("REAL", sides.real), ("FAKE", sides.fake))
-    lacking = " and ".join(name for name, side in named if isinstance(side, Statistics))
-    if not lacking:
-        return advice
-    more = " and ".join(STEMS[each] for each in LESS_BIASED if each not in beside)
-    return f"{advice}; {more} would need the images of {lacking}, in place of their statistics"
 
 
 def _judged(sets: Sets, seed: int, tell: Telling) -> Judgement | None:

@@ -10,15 +10,8 @@ import pytest
 from metrics.checksum import SMALL_BYTES, checksum
 from metrics.errors import ImageMismatch, MetricError, NotFinite, WorkerDied
 from metrics.extractors.base import Features
-from metrics.features import (
-    READ_IMAGES,
-    ArrayPool,
-    FeatureCache,
-    digests,
-    extract_range,
-    features_of,
-    pool_features,
-)
+from metrics.features import READ_IMAGES, FeatureCache, extract_range, features_of, pool_features
+from metrics.image_pools import ArrayPool, digests
 from pools import store
 
 

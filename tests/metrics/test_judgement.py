@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from metrics.features import ArrayPool, pool_features
+from metrics.features import pool_features
+from metrics.image_pools import ArrayPool
 from metrics.judgement import judge, picture
 from metrics.measure import measure
 from pools.sources import load

@@ -8,9 +8,10 @@ import pytest
 from metrics.errors import ImageMismatch, MetricError, TooFewImages, UnknownName
 from metrics.extractors.base import Features
 from metrics.extractors.catalog import INCEPTION, create
-from metrics.features import ArrayPool, FeatureCache, pool_features
+from metrics.features import FeatureCache, pool_features
 from metrics.figures import figure_name
 from metrics.frechet import frechet_estimate
+from metrics.image_pools import ArrayPool
 from metrics.measure import ASKED, GROUPS, measure, measure_features, wanted
 from metrics.statistics_file import Statistics
 from pools import store

@@ -6,7 +6,7 @@ import pytest
 from metrics.__main__ import main
 from metrics.errors import Unavailable
 from metrics.extractors import catalog
-from metrics.features import ArrayPool
+from metrics.image_pools import ArrayPool
 from metrics.measure import prepare
 from metrics.membership import attacked
 from metrics.sharing import share, text

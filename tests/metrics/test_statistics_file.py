@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from metrics.errors import MetricError
-from metrics.features import ArrayPool, pool_features
+from metrics.features import pool_features
+from metrics.image_pools import ArrayPool
 from metrics.statistics_file import has_images_too, is_statistics, load_statistics, save_statistics
 
 

@@ -1,5 +1,6 @@
 """The bench of the metrics: its rows, its processes, absent peers and refusals; no time is asserted."""
 
+import importlib.metadata
 import json
 import os
 import sys
@@ -192,7 +193,7 @@ def test_peers_that_cannot_be_imported_are_named_with_the_reason():
         here.prepare(metrics_environment.VERSIONS)
         found = here.do(metrics_environment.VERSIONS).value
     assert found["absent"]["prdc"] == "ModuleNotFoundError: No module named 'prdc'"
-    assert found["versions"]["torch"] == torch.__version__
+    assert found["versions"]["torch"] == importlib.metadata.version("torch")
 
 
 def test_seeded_weights_are_those_of_the_recorded_features():

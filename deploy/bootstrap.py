@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 OLDEST_PYTHON = (3, 11)
-FREE_MB = 3000
+FREE_MB, FREE_FOR_CUDA_MB = 3000, 9000
 UNALARMED = {"PYTHONWARNINGS": "ignore:Editable installation"}  # of a kind that is meant
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -52,6 +52,11 @@ def check_folder() -> None:
     free_mb = shutil.disk_usage(ROOT).free // 2**20
     if not os.path.exists(PYTHON) and free_mb < FREE_MB:
         stop(f"{ROOT} has {free_mb} MB free, and the set-up needs {FREE_MB} MB: make room first")
+    if not os.path.exists(PYTHON) and free_mb < FREE_FOR_CUDA_MB:
+        say(
+            f"{ROOT} has {free_mb} MB free: enough for PyTorch without CUDA. If pip takes the build "
+            f"with it, {FREE_FOR_CUDA_MB} MB are needed; see docs/operations.md"
+        )
 
 
 def wanted(purpose: str) -> str:

@@ -49,6 +49,13 @@ def test_too_little_space_is_told_with_both_numbers(bootstrap, monkeypatch):
     assert "needs 3000 MB" in line
 
 
+@pytest.mark.parametrize(("free_mb", "is_told"), [(5000, True), (20_000, False)])
+def test_space_for_a_small_pytorch_alone_is_told(bootstrap, monkeypatch, capsys, free_mb, is_told):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, free_mb * 2**20))
+    bootstrap.check_folder()
+    assert ("5000 MB free: enough for PyTorch without CUDA" in capsys.readouterr().out) == is_told
+
+
 def test_a_folder_that_cannot_be_written_is_named(bootstrap, monkeypatch, tmp_path):
     monkeypatch.setattr(bootstrap.os, "access", lambda *_: False)
     assert f"cannot write to {tmp_path}" in refusal(bootstrap)

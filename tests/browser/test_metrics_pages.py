@@ -67,6 +67,14 @@ def test_a_heading_is_explained_with_the_focus_and_by_touch(heading):
         expect(about).to_be_visible()
 
 
+def test_a_long_name_does_not_widen_the_board(heading):
+    page = heading().page
+    name = page.locator("table.board td.title a").first
+    name.evaluate("name => { name.textContent = 'W'.repeat(80) }")
+    table = page.locator(".scroll:has(table.board)")
+    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+
+
 def test_columns_are_chosen_and_sorted_by_key_alone_and_stay_chosen(board, heading):
     page = heading().page
     page.locator("summary", has_text="Columns").press("Enter")

@@ -8,6 +8,7 @@ from pathlib import Path
 from evalsite.catalog.models import Generator
 from metrics.extractors import weights
 from pools import sources
+from pools.decode import SUFFIXES
 from sandbox.errors import ModelRefusedError
 from sandbox.recognise import check_upload
 
@@ -53,22 +54,29 @@ def _lacks_images(path: Path) -> str:
     """Why a zip is no archive of images, and what to do; empty if it is. One that holds a network has none."""
     if not zipfile.is_zipfile(path):
         return "is a zip archive that is cut short or damaged: make it again and upload that"
+    refused = []
     try:
         with sources.open_source(path) as source:
-            if any(_is_image(entry) for entry in islice(source, MOST_LOOKED_AT)):
-                is_single = len(source) < sources.FEWEST_IMAGES
-                return f"is {SINGLE_IMAGE}" if is_single else ""
+            for entry in islice(source, MOST_LOOKED_AT):
+                if not (reason := _refusal(entry)):
+                    is_single = len(source) < sources.FEWEST_IMAGES
+                    return f"is {SINGLE_IMAGE}" if is_single else ""
+                if entry.name.lower().endswith(SUFFIXES):
+                    refused.append(f"{entry.name} {reason}")
     except sources.SourceError:
         pass
+    if refused:
+        return f"is a zip archive of which no image can be taken: {refused[0]}"
     return "is a zip archive without images: upload one of PNG, JPEG, WebP, BMP or GIF files"
 
 
-def _is_image(entry: sources.Entry) -> bool:
+def _refusal(entry: sources.Entry) -> str:
+    """Why it is no image that can be taken; empty if it is one."""
     try:
         entry.decode()
-    except sources.Rejection:
-        return False
-    return True
+    except sources.Rejection as reason:
+        return str(reason)
+    return ""
 
 
 def weights_in(path: Path, name: str) -> weights.Weights:

@@ -431,6 +431,11 @@ REFUSED = {
         "letters.zip is a zip archive without images",
     ),
     "no files": (zipped(), "none.zip", "none.zip is a zip archive without images"),
+    "images beside a folder": (
+        factories.image_zip(2, extra=[("more/002.png", b"no image")]),
+        "both.zip",
+        "no image can be taken: 000.png lies beside the class folders, so it has no class",
+    ),
     "a single image": (
         factories.image_zip(1),
         "one.zip",

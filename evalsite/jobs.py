@@ -288,23 +288,23 @@ def release(row: Job) -> None:
 
 def retry(row: Job) -> bool:
     """Queue a failed or cancelled row again; what it had finished is kept."""
-    ended = Q(state=JobState.FAILED) | Q(state=JobState.CANCELLED)
-    won = (
-        type(row)
-        .jobs.filter(ended, pk=row.pk)
-        .update(
-            state=JobState.QUEUED,
-            error="",
-            note="",
-            attempts=0,
-            cancel_requested=False,
-            queued_at=timezone.now(),
-            finished_at=None,
-        )
-    )
+    won = put_back(type(row).jobs.filter(pk=row.pk))
     if won:
         submit(row)
     return bool(won)
+
+
+def put_back(rows: JobQuerySet[J], state: JobState = JobState.QUEUED) -> int:
+    """Make those of the rows that failed or were cancelled as if newly asked for; no worker is told."""
+    return rows.filter(state__in=[JobState.FAILED, JobState.CANCELLED]).update(
+        state=state,
+        error="",
+        note="",
+        attempts=0,
+        cancel_requested=False,
+        queued_at=timezone.now(),
+        finished_at=None,
+    )
 
 
 def cancel(row: Job) -> bool:

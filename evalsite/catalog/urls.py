@@ -22,7 +22,6 @@ urlpatterns = [
     path("sweeps/", sweeps_views.sweeps, name="sweeps"),
     path("sweeps/new/", sweeps_views.new_sweep, name="new_sweep"),
     path("sweeps/<slug:slug>/cancel/", sweeps_views.cancel_sweep, name="cancel_sweep"),
-    path("pools/<int:pk>/retry/", views.retry_pool, name="retry_pool"),
     path("pools/<int:pk>/sheet.png", views.pool_sheet, name="pool_sheet"),
     path("sheets/<int:pk>.png", views.sheet, name="sheet"),
 ]

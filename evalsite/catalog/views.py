@@ -125,23 +125,6 @@ def resume_training(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect(found)
 
 
-@login_required
-@require_POST
-def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
-    pool = get_object_or_404(Pool.jobs.of_generators(), pk=pk)
-    assert pool.generator is not None  # noqa: S101  # of_generators
-    found = own_generator(request, pool.generator.slug)
-    if pool.is_refused:
-        messages.error(
-            request, "The same file would be refused again: mend it, and upload it again."
-        )
-        return redirect(found)
-    for job in (pool, *pool.measurements.all()):
-        if not job.is_refused:
-            jobs.retry(job)
-    return redirect("pool", pool.pk) if pool.is_ready else redirect(found)
-
-
 @require_safe
 @cache_control(public=True, max_age=86_400, immutable=True)
 def sheet(request: HttpRequest, pk: int) -> FileResponse:

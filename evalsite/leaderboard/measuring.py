@@ -51,6 +51,18 @@ def request_measurement(pool: Pool, extractor: str = EXTRACTOR) -> Measurement:
     return measurement
 
 
+@transaction.atomic
+def measure_again(measurement: Measurement) -> None:
+    """Ask once more for what failed, range by range, unless it can only fail again."""
+    if measurement.is_refused:
+        return
+    if jobs.put_back(Measurement.jobs.filter(pk=measurement.pk), JobState.WAITING):
+        pool, train = measurement.pool, train_pool_of(measurement.pool)
+        pools = [pool, _real(pool), *([train] if train and measurement.content else [])]
+        measurement.refresh_from_db()
+        _gather(measurement, _needed(measurement, pools))
+
+
 def metrics_of(pool: Pool) -> tuple[str, ...] | None:
     """What a pool is measured by; None is all that the extractor gives."""
     return None if pool.images_seen is None else CHECKPOINT_METRICS
@@ -89,7 +101,9 @@ def _needed(measurement: Measurement, pools: Iterable[Pool]) -> list[FeatureRang
 
 
 def _ranges(pool: Pool, extractor: str) -> list[FeatureRange]:
+    """All of a pool, those that failed before put back: weights or room may be there now."""
     ranges = FeatureRange.jobs.filter(pool=pool, extractor=extractor)
+    jobs.put_back(ranges)
     if not ranges.exists():
         size = range_images(extractor)
         new = [

@@ -12,7 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from evalsite.accounts.rights import may_change, may_delete
+from evalsite import jobs
+from evalsite.accounts.rights import may_change, may_delete, require_change
 from evalsite.catalog.forms import LARGEST_SEED, PoolForm
 from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.catalog.services import Refused, put_to_people
@@ -23,7 +24,7 @@ from evalsite.jobs import Job, count_ahead
 from evalsite.leaderboard import pictures
 from evalsite.leaderboard.columns import headline
 from evalsite.leaderboard.measured import duplicates, measurements_of, memorisation, sections
-from evalsite.leaderboard.measuring import request_measurements
+from evalsite.leaderboard.measuring import measure_again, request_measurements
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.quality import qualities
 from evalsite.leaderboard.stamps import stamp_of_generator, stamp_of_pool
@@ -155,6 +156,24 @@ def pool(request: HttpRequest, pk: int) -> HttpResponse:
 def _pool(pk: int) -> Pool:
     own = Pool.jobs.of_generators().select_related("generator__dataset", "generator__owner")
     return get_object_or_404(own.prefetch_related(*PARTS), pk=pk)
+
+
+@login_required
+@require_POST
+def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
+    """Draw a pool again, or measure it again, whichever failed."""
+    found = _pool(pk)
+    assert found.generator is not None  # noqa: S101  # of_generators
+    require_change(request, found.generator)
+    if found.is_refused:
+        messages.error(
+            request, "The same file would be refused again: mend it, and upload it again."
+        )
+        return redirect(found.generator)
+    jobs.retry(found)
+    for measurement in found.measurements.all():
+        measure_again(measurement)
+    return redirect("pool", found.pk) if found.is_ready else redirect(found.generator)
 
 
 @require_safe

@@ -23,6 +23,7 @@ urlpatterns = [
     path("generators/<slug:slug>/ladder/", pool_views.ladder, name="ladder"),
     path("sweeps/<slug:slug>/", sweep_views.sweep, name="sweep"),
     path("pools/<int:pk>/", pool_views.pool, name="pool"),
+    path("pools/<int:pk>/retry/", pool_views.retry_pool, name="retry_pool"),
     path("pools/<int:pk>/delete/", deleting_views.delete_pool, name="delete_pool"),
     path(
         "pools/<int:pk>/images/<slug:side>/<int:index>.png",

@@ -200,7 +200,43 @@ def test_a_range_that_fails_ends_the_measurement_in_its_words(pool, work, monkey
         "these images are not to be had",
     )
     assert not measurement.is_refused
-    assert jobs.retry(measurement)
+
+
+def test_what_failed_is_measured_again_range_by_range_with_the_same_digits(
+    pool, work, settings, monkeypatch, client, enqueued
+):
+    def full(*_):
+        raise OSError("no space left")
+
+    measuring.request_measurement(pool)
+    work()
+    before = kept(pool)
+    Measurement.jobs.all().delete()
+    FeatureRange.jobs.all().delete()
+    settings.FEATURES_DIR, settings.RANGE_IMAGES = settings.FEATURES_DIR / "full", 10
+    with monkeypatch.context() as broken:
+        broken.setattr(Pixels, "extract", full)
+        measurement = measuring.request_measurement(pool)
+        work()
+    measurement.refresh_from_db()
+    assert measurement.state == JobState.FAILED
+    ranges = set(FeatureRange.jobs.values_list("pk", flat=True))
+    client.force_login(factories.user(is_superuser=True, is_staff=True))
+    client.post(reverse("retry_pool", args=[pool.pk]))
+    assert {pk for task, pk in enqueued if task == "extract"} == ranges
+    measurement.refresh_from_db()
+    assert measurement.state == JobState.WAITING
+    work()
+    assert kept(pool) == before
+    assert {each.attempts for each in FeatureRange.jobs.filter(pk__in=ranges)} == {1}
+
+
+def test_ranges_of_real_images_that_failed_for_one_pool_are_tried_for_the_next(pool, work):
+    measuring.request_measurement(pool)
+    FeatureRange.jobs.update(state=JobState.FAILED, error="no room")
+    measuring.request_measurement(factories.pool(factories.generator(of=pool.imitates)))
+    of_real = FeatureRange.jobs.filter(pool=pool.imitates.held_out_pool)
+    assert {(each.state, each.error) for each in of_real} == {(JobState.QUEUED, "")}
 
 
 def test_a_checkpoint_is_measured_by_kid_and_fd_infinity_alone(pool, work):

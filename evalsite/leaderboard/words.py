@@ -199,7 +199,7 @@ METRICS = {
     ),
     "KID": Figure(
         "KID",
-        "Kernel distance between the features of generated and real images, × 1000. It has no bias, so that"
+        "Kernel distance between the features of generated and real images. It has no bias, so that"
         " it may be below 0.",
         lambda value: distance(1000 * value),
         "× 1000",

@@ -191,6 +191,12 @@ def test_the_file_has_the_columns_chosen_with_all_digits_intervals_and_n(client,
     assert [(c["name"], c["extractor"]) for c in told["columns"]][1:] == [("FID-tf1", TF1)]
 
 
+def test_a_definition_in_a_file_is_of_the_number_beside_it_and_not_of_the_pages_unit(client, board):
+    told = exported(client, "json", columns=["KID-lite0"]).json()
+    assert told["generators"][0]["figures"]["KID-lite0"]["value"] == 0.02
+    assert "1000" not in told["columns"][-1]["definition"]
+
+
 def test_the_page_links_the_files_of_what_it_shows(client, board):
     page = board_page(client, columns=["recall-lite0"], sort="-recall-lite0")
     for kind in ("csv", "json"):

@@ -16,6 +16,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
 
+
+def listed(variable: str, default: list[str]) -> list[str]:
+    """What a variable names with commas between, and blanks or not."""
+    return [name for each in env.list(variable, default) if (name := each.strip())]
+
+
 # What is kept: database, pools, files, the broker's log. Everything under one folder by default.
 DATA_DIR = Path(env.str("UNCANNY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 POOL_STORE = env.str("UNCANNY_POOL_STORE", str(DATA_DIR / "pools"))  # a folder, or s3://… by fsspec
@@ -27,8 +33,8 @@ os.environ.setdefault("UNCANNY_WEIGHTS_DIR", str(DATA_DIR / "weights"))
 
 SECRET_KEY = env.str("SECRET_KEY")
 DEBUG = env.bool("DEBUG", False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS", [])
 HTTPS = env.bool("UNCANNY_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -165,7 +171,7 @@ ONNX_MEMORY_MB = env.int("UNCANNY_ONNX_MEMORY_MB", 4096)
 INSECURE_SANDBOX = env.bool("UNCANNY_INSECURE_SANDBOX", False)
 
 # What pools are measured with; a network whose weights are not at hand is left out.
-METRIC_EXTRACTORS: list[str] = env.list("UNCANNY_METRIC_EXTRACTORS", ["lite0", "tf1", "clean"])
+METRIC_EXTRACTORS = listed("UNCANNY_METRIC_EXTRACTORS", ["lite0", "tf1", "clean"])
 # Images whose features one worker computes at a time; an eighth of it with large networks.
 RANGE_IMAGES = env.int("UNCANNY_RANGE_IMAGES", 1000)
 

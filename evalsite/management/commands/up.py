@@ -19,6 +19,8 @@ from django.core.management.base import BaseCommand, CommandError
 from evalsite import jobs
 from evalsite.home import demo
 from evalsite.supervisor import Child, Supervisor, port_is_free, wait_for
+from metrics.errors import UnknownName
+from metrics.extractors.catalog import require_known
 
 SMALLEST_FREE_MB = 500
 HEALTHY_WITHIN_S = 60.0
@@ -117,6 +119,11 @@ def check_machine(host: str, port: int) -> None:
         )
     if not port_is_free(host, port):
         raise CommandError(f"port {port} is in use: choose another with PORT=…")
+    for name in settings.METRIC_EXTRACTORS:
+        try:
+            require_known(name)
+        except UnknownName as error:
+            raise CommandError(f"UNCANNY_METRIC_EXTRACTORS: {error}") from error
 
 
 def log_of(name: str) -> Path:

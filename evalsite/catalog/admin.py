@@ -16,6 +16,13 @@ class DatasetAdmin(admin.ModelAdmin):
     search_fields = ["name"]
     readonly_fields = ["resolution_px", "channels"]
 
+    def delete_model(self, request: HttpRequest, obj: Dataset) -> None:
+        services.remove_dataset(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for each in queryset:
+            services.remove_dataset(each)
+
 
 @admin.register(Generator)
 class GeneratorAdmin(admin.ModelAdmin):

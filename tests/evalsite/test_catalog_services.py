@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 from django.core.files.base import ContentFile
+from django.urls import reverse
 
 from evalsite import jobs
 from evalsite.catalog import services
@@ -168,3 +171,22 @@ def test_deleting_a_data_set_in_use_is_refused():
     with pytest.raises(ProtectedError):
         factories.generator().dataset.delete()
     assert Dataset.objects.exists()
+
+
+@pytest.mark.parametrize("in_a_list", [False, True])
+def test_a_data_set_deleted_in_the_admin_takes_its_images_along(
+    client, in_a_list, django_capture_on_commit_callbacks
+):
+    data, other = factories.dataset(train=4, test=4), factories.dataset()
+    folders = [Path(pool.url) for pool in data.pools.all()]
+    assert all(folder.exists() for folder in folders)
+    client.force_login(factories.user(is_staff=True, is_superuser=True))
+    address, asked = reverse("admin:catalog_dataset_delete", args=[data.pk]), {"post": "yes"}
+    if in_a_list:
+        address = reverse("admin:catalog_dataset_changelist")
+        asked |= {"action": "delete_selected", "_selected_action": [data.pk]}
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(address, asked)
+    assert list(Dataset.objects.all()) == [other]
+    assert not any(folder.exists() for folder in folders)
+    assert Path(other.held_out_pool.url).exists()

@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+import torch
+
 from generators import sampling_commands, training_commands
 from generators.adversarial import command as attacking
 from generators.adversarial.defences import command as defending
@@ -21,6 +23,7 @@ FORESEEN = (
     TrainingDiverged, MemoryError, OSError, ValueError,
 )  # fmt: skip
 FAILED, INTERRUPTED = 2, 130
+TOO_LARGE = "there is not enough memory: take a smaller batch, fewer features or smaller images"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FORESEEN as error:
         print(f"generators: {error}", file=sys.stderr)
         return FAILED
+    except RuntimeError as error:
+        if not _is_of_memory(error):
+            raise
+        print(f"generators: {TOO_LARGE}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         print("generators: interrupted", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _is_of_memory(error: RuntimeError) -> bool:
+    """Whether there was none left; a processor's allocator has no type of its own for that."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """What keeps a discriminator smooth: costs on its gradient with respect to images.
 
-`logits` (N,) must be computed from `points` (N, C, H, W), each from its own image alone.
+`logits` (N,) must be computed from `points` (N, C, H, W), each from its own image alone. Of a patch
+discriminator's (N, 1, h, w) an image's are summed up, as in the code of Isola et al. 2017.
 """
 
 import torch

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from generators import commands, run_folder, sampling_commands
+from generators import commands, run_folder, sampling_commands, training_commands
 from generators.commands import main
 from generators.config import load_config, parse_override
 from generators.sampling import load_generator
@@ -391,6 +392,31 @@ def test_every_mistake_is_one_line_and_status_2(arguments, message, tmp_path, mo
     assert message in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def _beyond_any_memory(*args, **kwargs):
+    torch.empty(2**50, dtype=torch.uint8)
+
+
+def _beyond_a_card(*args, **kwargs):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+@pytest.mark.parametrize("load", [_beyond_any_memory, _beyond_a_card])
+def test_too_little_memory_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, load):
+    monkeypatch.setattr(training_commands, "load", load)
+    assert train("mnist", tmp_path / "run") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("generators: there is not enough memory: take a smaller batch")
+
+
+def test_an_error_that_nobody_foresaw_is_not_hidden(tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(training_commands, "load", fail)
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        train("mnist", tmp_path / "run")
 
 
 def test_the_package_runs_as_a_command():

@@ -1,9 +1,11 @@
 """A training run on disk: checkpoint, generator, log and sample sheets, safe against being killed."""
 
+import fcntl
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from generators.config import Config
 from generators.config_rules import check_size
@@ -24,7 +26,8 @@ class RunFolderError(ValueError):
 class RunFolder:
     """`run.safetensors`, `generator.safetensors`, `log.jsonl`, `health.json`, `samples/`, `tensorboard/`.
 
-    The run is checkpointed every ten seconds, so a run that was killed loses no more than that.
+    The run is checkpointed every ten seconds, so a run that was killed loses no more than that. As a
+    context it lets go, at its end, of the folder that `start` has taken for this process alone.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,15 +39,27 @@ class RunFolder:
         self.samples_folder = folder / "samples"
         self.tensorboard_folder = folder / "tensorboard"
         self._history: list[Moment] = []
+        self._held: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._held is not None:
+            os.close(self._held)
 
     def start(
         self, config: Config, data: ImageSet, *, resume: bool, share: Share | None = None
     ) -> Trainer:
         """A new run, or with `resume` the one left here, if any; one of its processes, by `share`.
 
-        Raises RunFolderError where a run would be overwritten, CheckpointError where the one here
-        is damaged or of another config or data, ConfigError where a new one has a norm without effect.
+        Raises RunFolderError where a run would be overwritten, or another process is training here,
+        CheckpointError where the one here is damaged or of another config or data, ConfigError where
+        a new one has a norm without effect.
         """
+        first = share is None or share.first
+        if first and self.folder.is_dir():
+            self._hold()
         found, names = self.checkpoint_path.exists(), data.class_names or ()
         if found and not resume:
             raise RunFolderError(
@@ -52,18 +67,37 @@ class RunFolder:
             )
         if found:
             trainer = Trainer.resume(
-                self.checkpoint_path, data.images, data.labels, config=config, class_names=names,
+                self.checkpoint_path,
+                data.images,
+                data.labels,
+                config=config,
+                class_names=names,
                 share=share,
-            )  # fmt: skip
+            )
         else:
             check_size(config, data.images.shape[1])
             trainer = Trainer(
                 config, data.images, data.labels, _class_count(data), class_names=names, share=share
             )
-        if trainer.share.first:
+        if first:
             self.samples_folder.mkdir(parents=True, exist_ok=True)
+            self._hold()
             self._forget_after(trainer.images_seen)
         return trainer
+
+    def _hold(self) -> None:
+        """Takes the folder for this process until it ends or lets go; others take it in vain."""
+        if self._held is not None:
+            return
+        self._held = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunFolderError(
+                f"another process is training in {self.folder}: let it end, or choose another folder"
+            ) from error
+        except OSError:  # a file system that knows no locks
+            pass
 
     def train(
         self,

@@ -85,8 +85,7 @@ def _train(options: argparse.Namespace) -> None:
     config = _config(options)
     _check_resolution(options.resolution)
     data = load(options.data, resolution_px=options.resolution)
-    folder = RunFolder(options.out)
-    with processes() as share:
+    with processes() as share, RunFolder(options.out) as folder:
         trainer = folder.start(config, data, resume=options.resume, share=share)
         if share.first:
             _train_and_tell(folder, trainer)

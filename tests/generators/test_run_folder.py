@@ -76,6 +76,27 @@ def test_tensorboard_reads_every_logged_value_and_the_sheets(source, tmp_path):
     assert (shown[0].width, shown[0].height) == (10 * 13 - 1, 6 * 13 - 1)
 
 
+@pytest.mark.parametrize("more", [(), ("--resume",)])
+def test_a_folder_that_a_run_is_trained_in_takes_no_second_one(
+    source, tmp_path, capsys, monkeypatch, more
+):
+    out = tmp_path / "run"
+    record, seconds = run_folder.RunFolder._record, []
+
+    def meanwhile(self, progress):
+        record(self, progress)
+        if not seconds:
+            seconds.append(None)
+            seconds.append(train(source, out, *more))
+
+    monkeypatch.setattr(run_folder.RunFolder, "_record", meanwhile)
+    assert train(source, out) == 0
+    assert seconds[1] == 2
+    assert f"another process is training in {out}: let it end" in capsys.readouterr().err
+    assert [line["images_seen"] for line in log(out)] == [4, 8, 12, 16, 20, 24]
+    assert train(source, out, "--resume") == 0
+
+
 def test_tensorboard_forgets_what_a_resumed_run_trains_again(source, tmp_path, monkeypatch):
     out = tmp_path / "run"
     record, calls = run_folder.RunFolder._record, []

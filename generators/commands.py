@@ -4,13 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-import torch
-
 from generators import sampling_commands, training_commands
 from generators.adversarial import command as attacking
 from generators.adversarial.defences import command as defending
 from generators.checkpoint import CheckpointError
 from generators.config import ConfigError
+from generators.memory import TOO_LARGE, is_of_memory
 from generators.outputs import OutputError
 from generators.run_folder import RunFolderError
 from generators.training import TrainingDiverged
@@ -20,10 +19,9 @@ from sandbox.errors import SandboxError
 # Every error of these is a plain line for the person who typed the command.
 FORESEEN = (
     CheckpointError, ConfigError, OutputError, PoolError, RunFolderError, SandboxError, SourceError,
-    TrainingDiverged, MemoryError, OSError, ValueError,
+    TrainingDiverged, OSError, ValueError,
 )  # fmt: skip
 FAILED, INTERRUPTED = 2, 130
-TOO_LARGE = "there is not enough memory: take a smaller batch, fewer features or smaller images"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FORESEEN as error:
         print(f"generators: {error}", file=sys.stderr)
         return FAILED
-    except RuntimeError as error:
-        if not _is_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        if not is_of_memory(error):
             raise
         print(f"generators: {TOO_LARGE}", file=sys.stderr)
         return FAILED
@@ -44,11 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("generators: interrupted", file=sys.stderr)
         return INTERRUPTED
     return 0
-
-
-def _is_of_memory(error: RuntimeError) -> bool:
-    """Whether there was none left; a processor's allocator has no type of its own for that."""
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -157,6 +157,25 @@ def test_a_network_that_is_no_network_fails_in_words(work, unmeasured):
     assert pool.is_refused or "sandbox" in pool.error.lower()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 24084480000"),
+    ],
+)
+def test_too_little_memory_is_told_of_with_what_helps(work, unmeasured, monkeypatch, error):
+    def fail(*args):
+        raise error
+
+    pool = upload(factories.image_zip(3), "images.zip", factories.dataset())
+    monkeypatch.setattr(drawing, "_read_archive", fail)
+    work()
+    pool.refresh_from_db()
+    assert pool.state == JobState.FAILED
+    assert pool.error.startswith("there is not enough memory: take a smaller batch")
+
+
 def test_a_fault_of_ours_is_called_ours_and_can_be_retried(work, unmeasured, monkeypatch, caplog):
     pool = upload(factories.image_zip(3), "images.zip", factories.dataset())
     with monkeypatch.context() as patched:

@@ -20,6 +20,8 @@ from generators.run_folder import RunFolder
 from generators.training import Progress, Trainer
 from pools.sources import load
 
+EMPTY_NAMED = 5  # of the classes without images, so many
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -102,11 +104,29 @@ def _check_resolution(resolution_px: int | None) -> None:
 
 
 def _train_and_tell(folder: RunFolder, trainer: Trainer) -> None:
+    _warn_of_empty_classes(trainer)
     with _training_bar(trainer) as show:
         verdicts = folder.train(trainer, on_progress=show, on_verdict=_announce)
     names = ", ".join(verdict.name for verdict in verdicts)
     print(names or _without_verdict(folder), file=sys.stderr)
     print(folder.generator_path)
+
+
+def _warn_of_empty_classes(trainer: Trainer) -> None:
+    """As where labels are counted from 1: class 0 is drawn all the same, by a network that never saw it."""
+    count, labels = trainer.shape.class_count, trainer.data.labels
+    if not count or labels is None:
+        return
+    empty = (labels.bincount(minlength=count) == 0).nonzero().flatten().tolist()
+    if empty:
+        names = ", ".join(map(str, empty[:EMPTY_NAMED])) + (
+            ", …" if len(empty) > EMPTY_NAMED else ""
+        )
+        print(
+            f"{len(empty)} of {count} classes have no images to learn from, but will be drawn: {names}. "
+            "Number classes from 0 without gaps, or set conditional=false",
+            file=sys.stderr,
+        )
 
 
 def _announce(verdict: Verdict) -> None:

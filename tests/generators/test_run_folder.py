@@ -53,6 +53,19 @@ def test_a_norm_without_effect_is_refused_before_training(source, tmp_path, caps
     assert not (tmp_path / "run").exists()
 
 
+def test_classes_that_nothing_is_learnt_of_are_told(data, tmp_path, capsys):
+    images, labels = data
+    np.savez(tmp_path / "from-1.npz", images=images, labels=labels + 1)
+    from_1 = str(tmp_path / "from-1.npz")
+    words = (
+        "1 of 5 classes have no images to learn from, but will be drawn: 0. Number classes from 0"
+    )
+    assert train(from_1, tmp_path / "run") == 0
+    assert capsys.readouterr().err.startswith(words)
+    assert train(from_1, tmp_path / "plain", "--set=conditional=false") == 0
+    assert "no images to learn from" not in capsys.readouterr().err
+
+
 def test_the_log_holds_all_that_was_watched(source, tmp_path):
     train(source, tmp_path / "run")
     last = log(tmp_path / "run")[-1]

@@ -9,7 +9,7 @@ from generators.adversarial import command as attacking
 from generators.adversarial.defences import command as defending
 from generators.checkpoint import CheckpointError
 from generators.config import ConfigError
-from generators.memory import TOO_LARGE, is_of_memory
+from generators.memory import in_words, is_of_memory
 from generators.outputs import OutputError
 from generators.run_folder import RunFolderError
 from generators.training import TrainingDiverged
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RuntimeError, MemoryError) as error:
         if not is_of_memory(error):
             raise
-        print(f"generators: {TOO_LARGE}", file=sys.stderr)
+        print(f"generators: {in_words(error)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("generators: interrupted", file=sys.stderr)

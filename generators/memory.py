@@ -13,3 +13,8 @@ def is_of_memory(error: Exception) -> bool:
     """
     of_card = type(error).__name__ == "OutOfMemoryError"
     return isinstance(error, MemoryError) or of_card or "DefaultCPUAllocator" in str(error)
+
+
+def in_words(error: Exception) -> str:
+    """What was asked for, where the error says it in words as NumPy's does, else what helps."""
+    return (isinstance(error, MemoryError) and str(error)) or TOO_LARGE

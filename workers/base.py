@@ -10,7 +10,7 @@ from celery.signals import worker_shutting_down
 
 from evalsite.celery import app
 from evalsite.jobs import FILE_REFUSED, Job, Lease, Stopped, claim, shutting_down
-from generators.memory import TOO_LARGE, is_of_memory
+from generators.memory import in_words, is_of_memory
 from pools.errors import PoolError, SourceError
 from sandbox.errors import ModelRefusedError, SandboxError
 
@@ -60,7 +60,8 @@ def _attempt(work: Work[J], lease: Lease[J]) -> None:
     except WORDED as error:
         log.warning("%s failed: %s", lease.row, error)
         note = FILE_REFUSED if _is_of_the_file(error) else ""
-        lease.fail(TOO_LARGE if is_of_memory(error) else _of_no_folder(str(error)), note=note)
+        words = in_words(error) if is_of_memory(error) else str(error)
+        lease.fail(_of_no_folder(words), note=note)
     except Exception as error:
         log.exception("%s failed", lease.row)
         lease.fail(f"This is a fault of the platform, not of your input: {error!r}. Press Retry.")

@@ -89,7 +89,8 @@ def _used(found: Usefulness) -> str:
         f"A classifier that learned from {found.n:,} of these images names "
         f"{_with_interval(found.tstr.share)} of {found.tstr.share.n:,} held-out real images right, one "
         f"that learned from as many real images {_with_interval(found.ceiling.share)}; a guess: "
-        f"{_percent(found.chance)}."
+        f"{_percent(found.chance)}. The other way round, the one that learned from real images names "
+        f"{_with_interval(found.trts.share)} of {found.trts.share.n:,} of these as they are labelled."
     )
 
 

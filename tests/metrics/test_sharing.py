@@ -84,7 +84,10 @@ def test_labels_stay_with_their_images(pixels):
         return ArrayPool((220 * labels[:, None, None, None] + noise).astype(np.uint8), labels)
 
     sets = prepare(pool(70, 1), pool(300, 2), pool(80, 3), network=pixels)
-    found = share(sets, steps=8).usefulness
+    shared = share(sets, steps=8)
+    found = shared.usefulness
+    (told,) = [reason for reason in shared.reasons if "The other way round" in reason]
+    assert "names 100.0 % (98.7 % to 100.0 %) of 300 of these as they are labelled." in told
     assert [each.share.value for each in (found.tstr, found.trts, found.ceiling)] == [1.0] * 3
 
 

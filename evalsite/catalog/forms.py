@@ -105,10 +105,15 @@ class TrainForm(GeneratorForm):
 
     def clean_changes(self) -> dict[str, Any]:
         lines = self.cleaned_data["changes"].splitlines()
+        changes: dict[str, Any] = {}
         try:
-            return dict(parse_override(line.strip()) for line in lines if line.strip())
+            for key, value in (parse_override(line.strip()) for line in lines if line.strip()):
+                if key in changes:
+                    raise forms.ValidationError(f"{key} stands in two lines: leave one of them")
+                changes[key] = value
         except ConfigError as error:
             raise forms.ValidationError(str(error)) from error
+        return changes
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -135,6 +140,10 @@ class TrainForm(GeneratorForm):
         own = {"seed": asked["seed"]}
         if asked.get("images"):
             own["images"] = asked["images"]
+            if "images" in asked["changes"]:
+                raise ConfigError(
+                    "images stands here and as the training length: leave one of them"
+                )
         config = load_config(asked["config"], **own | asked["changes"] | more)
         for key, value, most in (
             ("images", config.images, LARGEST_BUDGET),

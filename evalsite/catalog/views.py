@@ -63,7 +63,7 @@ def train(request: HttpRequest) -> HttpResponse:
             config=asked["loaded"].as_dict(),
             images_total=asked["loaded"].images,
             description=asked["loaded"].description,
-            seed=asked["seed"],
+            seed=asked["loaded"].seed,
             pool_size=asked["pool_size"],
         )
         return redirect(made)

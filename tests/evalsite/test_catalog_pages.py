@@ -209,6 +209,27 @@ def test_another_pool_is_offered_with_a_seed_of_its_own(client, train):
     assert form["seed"].value() == made.pools.get().seed + 1
 
 
+def test_a_seed_among_the_changed_values_is_that_of_the_training(train):
+    train(changes="seed = 7")
+    run = TrainingRun.jobs.get()
+    assert (run.seed, run.config["seed"], run.generator.pools.get().seed) == (7, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"changes": "adam.beta1 = 0.1\nadam.beta1 = 0.2"}, "adam.beta1 stands in two lines"),
+        (
+            {"changes": "images = 64", "images": 128},
+            "images stands here and as the training length",
+        ),
+    ],
+)
+def test_a_value_that_is_given_twice_is_refused(train, fields, message):
+    assert message in words(train(**fields))
+    assert not TrainingRun.jobs.exists()
+
+
 def queries_of(client, address):
     with CaptureQueriesContext(connection) as queries:
         assert client.get(address).status_code == 200

@@ -180,6 +180,11 @@ class Config:
         """Real images shown to the discriminator in one generator step."""
         return self.batch * self.discriminator.steps
 
+    @property
+    def images_total(self) -> int:
+        """The budget, rounded up to whole steps: what a run has seen at its end."""
+        return self.steps * self.images_per_step
+
     def hash(self) -> str:
         """Hex SHA-256 of all that can change the result: everything but title and description."""
         return hashlib.sha256(json.dumps(self._working, sort_keys=True).encode()).hexdigest()

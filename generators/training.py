@@ -120,7 +120,7 @@ class Trainer:
     @property
     def images_total(self) -> int:
         """The budget, rounded up to whole steps."""
-        return self.config.steps * self.config.images_per_step
+        return self.config.images_total
 
     @property
     def precision(self) -> str:

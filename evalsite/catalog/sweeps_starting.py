@@ -57,7 +57,7 @@ def _run(
         description=f"{config.title} with {sweeps.words(point)}.",
         pool_size=pool_size,
         config=config.as_dict(),
-        images_total=config.images,
+        images_total=config.images_total,
         seed=config.seed,
         sweep=sweep,
         point=point,

@@ -61,7 +61,7 @@ def train(request: HttpRequest) -> HttpResponse:
             name=asked["name"],
             dataset=asked["dataset"],
             config=asked["loaded"].as_dict(),
-            images_total=asked["loaded"].images,
+            images_total=asked["loaded"].images_total,
             description=asked["loaded"].description,
             seed=asked["loaded"].seed,
             pool_size=asked["pool_size"],

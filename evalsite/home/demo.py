@@ -63,7 +63,7 @@ def train(dataset: Dataset, name: str) -> Generator:
         description=config.description,
         dataset=dataset,
         config=config.as_dict(),
-        images_total=config.images,
+        images_total=config.images_total,
         pool_size=POOL_SIZE,
     )
 

@@ -215,6 +215,11 @@ def test_a_seed_among_the_changed_values_is_that_of_the_training(train):
     assert (run.seed, run.config["seed"], run.generator.pools.get().seed) == (7, 7, 7)
 
 
+def test_a_training_is_as_long_as_its_whole_steps(train):
+    train(images=6000, changes="batch = 32")
+    assert TrainingRun.jobs.get().images_total == 6016
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

@@ -1,6 +1,7 @@
 """Playing with trained generators: by mouse, key and touch, in the light and in the dark."""
 
 import json
+import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -112,6 +113,22 @@ def test_the_keyboard_alone_reaches_everything(visit):
     attribute.get_by_role("button", name="Compare").press("Enter")
     expect(page.locator("#neighbours img")).to_have_count(6)
     assert_accessible(page)
+
+
+def test_a_full_box_says_so_and_what_was_left_out(visit):
+    page = visit("noise")
+    samples, box = page.locator(".sample"), page.locator("[data-slot=a]")
+    expect(samples).to_have_count(36)
+    for number in range(18):
+        samples.nth(number).click()
+    full = box.locator(".full")
+    expect(full).to_be_hidden()
+    box.get_by_role("button", name="Put here").click()
+    expect(full).to_be_visible()
+    expect(box.locator(".held img")).to_have_count(16)
+    expect(page.locator("#said")).to_have_text(re.compile(r"\. 2 left out: a box holds 16$"))
+    box.locator(".held button").first.click()
+    expect(full).to_be_hidden()
 
 
 def test_a_finger_chooses_puts_and_carries(visit):

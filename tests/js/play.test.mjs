@@ -17,8 +17,11 @@ test("a slot holds each sample once, and so many at most", () => {
   const slots = new Slots();
   slots.put("a", [ONE, TWO, [0, 1]]);
   assert.deepEqual(slots.in("a"), [ONE, TWO]);
-  slots.put("a", Array.from({ length: 40 }, (_, number) => [1, number]));
+  assert.equal(slots.isFull("a"), false);
+  const left = slots.put("a", [TWO, ...Array.from({ length: 15 }, (_, number) => [1, number])]);
+  assert.deepEqual(left, [[1, 14]]);
   assert.equal(slots.in("a").length, MOST_IN_A_SLOT);
+  assert.equal(slots.isFull("a"), true);
   slots.remove("a", [0, 1]);
   assert.deepEqual(slots.in("a")[0], TWO);
   assert.deepEqual(slots.in("b"), []);

@@ -5,7 +5,7 @@ import { Player } from "./player.js";
 import { Samples } from "./samples.js";
 import { Series } from "./series.js";
 import { asker } from "./server.js";
-import { Slots, strengths } from "./slots.js";
+import { MOST_IN_A_SLOT, Slots, strengths } from "./slots.js";
 
 const ON_A_PAGE = 36;
 const STEPS = 31;
@@ -59,14 +59,18 @@ const slotOf = (name) => document.querySelector(`[data-slot="${name}"]`);
 const benches = new Map(); // a slot's name -> what renews itself when it changes
 
 function put(name, added) {
-  slots.put(name, added);
+  const left = slots.put(name, added);
   renew(name);
-  say(`${added.map((each) => samples.nameOf(each)).join("; ")} put into ${slotOf(name).ariaLabel}`);
+  const taken = added.filter((each) => !left.includes(each)).map((each) => samples.nameOf(each));
+  const words = taken.length ? [`${taken.join("; ")} put into ${slotOf(name).ariaLabel}`] : [];
+  if (left.length) words.push(`${left.length} left out: a box holds ${MOST_IN_A_SLOT}`);
+  say(words.join(". "));
 }
 
 function renew(name) {
   const held = slotOf(name).querySelector(".held");
   held.replaceChildren(...slots.in(name).map((each) => heldSample(name, each)));
+  slotOf(name).querySelector(".full").hidden = !slots.isFull(name);
   benches.get(name)?.();
 }
 

@@ -12,13 +12,21 @@ export class Slots {
     return this.#held.get(name) ?? [];
   }
 
-  /** Add samples to a slot, each once; what is beyond the limit is left out. */
+  /**
+   * Add samples to a slot, each once.
+   * @returns {[number, number][]} those beyond the limit, which are left out
+   */
   put(name, samples) {
     const held = [...this.in(name)];
     for (const sample of samples) {
-      if (held.length < MOST_IN_A_SLOT && !held.some((other) => same(sample, other))) held.push(sample);
+      if (!held.some((other) => same(sample, other))) held.push(sample);
     }
-    this.#held.set(name, held);
+    this.#held.set(name, held.slice(0, MOST_IN_A_SLOT));
+    return held.slice(MOST_IN_A_SLOT);
+  }
+
+  isFull(name) {
+    return this.in(name).length >= MOST_IN_A_SLOT;
   }
 
   remove(name, sample) {

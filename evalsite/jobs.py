@@ -294,7 +294,7 @@ def retry(row: Job) -> bool:
     return bool(won)
 
 
-def put_back(rows: JobQuerySet[J], state: JobState = JobState.QUEUED) -> int:
+def put_back(rows: JobQuerySet[J], state: JobState = JobState.QUEUED, **changes: object) -> int:
     """Make those of the rows that failed or were cancelled as if newly asked for; no worker is told."""
     return rows.filter(state__in=[JobState.FAILED, JobState.CANCELLED]).update(
         state=state,
@@ -304,6 +304,7 @@ def put_back(rows: JobQuerySet[J], state: JobState = JobState.QUEUED) -> int:
         cancel_requested=False,
         queued_at=timezone.now(),
         finished_at=None,
+        **changes,
     )
 
 

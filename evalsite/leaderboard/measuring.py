@@ -103,7 +103,7 @@ def _needed(measurement: Measurement, pools: Iterable[Pool]) -> list[FeatureRang
 def _ranges(pool: Pool, extractor: str) -> list[FeatureRange]:
     """All of a pool, those that failed before put back: weights or room may be there now."""
     ranges = FeatureRange.jobs.filter(pool=pool, extractor=extractor)
-    jobs.put_back(ranges)
+    jobs.put_back(ranges, progress=0.0)
     if not ranges.exists():
         size = range_images(extractor)
         new = [

@@ -233,10 +233,12 @@ def test_what_failed_is_measured_again_range_by_range_with_the_same_digits(
 
 def test_ranges_of_real_images_that_failed_for_one_pool_are_tried_for_the_next(pool, work):
     measuring.request_measurement(pool)
-    FeatureRange.jobs.update(state=JobState.FAILED, error="no room")
+    FeatureRange.jobs.update(state=JobState.FAILED, error="no room", progress=0.96)
     measuring.request_measurement(factories.pool(factories.generator(of=pool.imitates)))
     of_real = FeatureRange.jobs.filter(pool=pool.imitates.held_out_pool)
-    assert {(each.state, each.error) for each in of_real} == {(JobState.QUEUED, "")}
+    assert {(each.state, each.error, each.progress) for each in of_real} == {
+        (JobState.QUEUED, "", 0.0)
+    }
 
 
 def test_a_checkpoint_is_measured_by_kid_and_fd_infinity_alone(pool, work):

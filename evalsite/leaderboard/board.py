@@ -276,5 +276,5 @@ def _refused(dataset: Dataset, metrics: dict[int, dict[str, Score]]) -> dict[int
     told = found.values_list("pool__generator_id", "pool_id", "content__figures")
     for generator, pool, figures in told:
         if shown.get(generator) == pool:
-            refused[generator] |= {each["name"]: each["note"] for each in figures}
+            refused[generator] |= {each["name"]: each["note"] for each in figures or []}
     return refused

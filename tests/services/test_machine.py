@@ -33,3 +33,13 @@ def test_blanks_between_what_a_variable_names_are_no_part_of_the_names(monkeypat
     monkeypatch.setenv("SOME_NAMES", " lite0, clean ,")
     assert listed("SOME_NAMES", []) == ["lite0", "clean"]
     assert listed("NO_SUCH_NAMES", ["tf1"]) == ["tf1"]
+
+
+def test_a_variable_that_names_no_weights_is_told_of(settings, tmp_path, monkeypatch):
+    settings.METRIC_EXTRACTORS = ["lite0", "tf1", "clean", "clip"]
+    monkeypatch.delenv("UNCANNY_CLIP_WEIGHTS", raising=False)
+    monkeypatch.setenv("UNCANNY_INCEPTION_WEIGHTS", str(tmp_path / "inception.pth"))
+    (line,) = up.weights_astray()
+    assert "inception.pth, which is no file: nothing is measured with tf1, clean" in line
+    (tmp_path / "inception.pth").touch()
+    assert not list(up.weights_astray())

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from evalsite import jobs
 from evalsite.home import demo
 from evalsite.supervisor import Child, Supervisor, port_is_free, wait_for
 from metrics.errors import UnknownName
-from metrics.extractors.catalog import require_known
+from metrics.extractors.catalog import WEIGHTS, require_known
+from metrics.extractors.weights import Weights, is_at_hand
 
 SMALLEST_FREE_MB = 500
 HEALTHY_WITHIN_S = 60.0
@@ -52,6 +53,8 @@ class Command(BaseCommand):
         try:
             self._start(supervisor, host, port, options["workers"])
             self.say(f"Uncanny is at http://{host}:{port}/ (Ctrl-C stops everything)")
+            for line in weights_astray():
+                self.say(line)
             if not options["no_demo"]:
                 demo.fill(self.say)
             self._watch(supervisor, news)
@@ -124,6 +127,18 @@ def check_machine(host: str, port: int) -> None:
             require_known(name)
         except UnknownName as error:
             raise CommandError(f"UNCANNY_METRIC_EXTRACTORS: {error}") from error
+
+
+def weights_astray() -> Iterator[str]:
+    """A line for each variable that names weights where there are none."""
+    astray: dict[Weights, list[str]] = {}
+    for name in settings.METRIC_EXTRACTORS:
+        found = WEIGHTS.get(name)
+        if found and os.environ.get(found.variable) and not is_at_hand(found):
+            astray.setdefault(found, []).append(name)
+    for found, names in astray.items():
+        path = os.environ[found.variable]
+        yield f"{found.variable} names {path}, which is no file: nothing is measured with {', '.join(names)}"
 
 
 def log_of(name: str) -> Path:

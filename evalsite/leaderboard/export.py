@@ -63,7 +63,7 @@ def _figure(score: Score) -> dict[str, Any]:
 
 
 def as_csv(board: Board, columns: Sequence[Column]) -> str:
-    """A line a generator; `FD-lite0`, `FD-lite0_low`, `FD-lite0_high`, `FD-lite0_n_fake` …"""
+    """A line a generator; `FD-lite0`, `FD-lite0_low`, `FD-lite0_high`, `FD-lite0_n_fake`, `FD-lite0_note` …"""
     out = io.StringIO()
     heads = list(_heads(board, columns))
     writer = csv.DictWriter(out, [*OF_ROW, *heads])
@@ -83,6 +83,8 @@ def _heads(board: Board, columns: Sequence[Column]) -> Iterator[str]:
         yield column.name
         yield from (f"{column.name}_{end}" for end in ("low", "high"))
         yield from (f"{column.name}_n_{what}" for what in counted)
+        if any(score.note for score in scores):
+            yield f"{column.name}_note"
 
 
 def _cells(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
@@ -92,4 +94,5 @@ def _cells(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
             cells[column.name] = score.value
             cells |= {f"{column.name}_low": score.low, f"{column.name}_high": score.high}
             cells |= {f"{column.name}_n_{what}": count for what, count in score.n.items()}
+            cells |= {f"{column.name}_note": score.note} if score.note else {}
     return cells

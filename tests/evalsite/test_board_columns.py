@@ -191,6 +191,15 @@ def test_the_file_has_the_columns_chosen_with_all_digits_intervals_and_n(client,
     assert [(c["name"], c["extractor"]) for c in told["columns"]][1:] == [("FID-tf1", TF1)]
 
 
+def test_a_caution_is_in_the_file_beside_its_figure(client, board):
+    few = factories.pool(factories.generator("Cleo", of=board.dataset))
+    measured(few, figure("FD-lite0", 40.0, note="n = 6 ≤ d = 8"))
+    query = {"columns": ["FD-lite0", "KID-lite0"], "sort": "generator"}
+    rows = list(csv.DictReader(io.StringIO(exported(client, "csv", **query).content.decode())))
+    assert [row["FD-lite0_note"] for row in rows] == ["", "", "n = 6 ≤ d = 8"]
+    assert "KID-lite0_note" not in rows[0]
+
+
 def test_a_definition_in_a_file_is_of_the_number_beside_it_and_not_of_the_pages_unit(client, board):
     told = exported(client, "json", columns=["KID-lite0"]).json()
     assert told["generators"][0]["figures"]["KID-lite0"]["value"] == 0.02

@@ -27,11 +27,17 @@ class FeatureRangeQuerySet(JobQuerySet["FeatureRange"]):
         return self.none()
 
     def images(self) -> dict[str, Any]:
-        """Sums over these ranges: images in all and done, ranges in all and done, first start."""
+        """Sums over these ranges: images in all and done, ranges in all and done, first start.
+
+        What a worker that died had done of a range is not done: another begins it anew.
+        """
         images = F("stop") - F("start")
+        is_done = Q(state__in=[JobState.RUNNING, JobState.READY])
         return self.aggregate(
             images_total=Coalesce(Sum(images), 0),
-            images_done=Coalesce(Sum(images * F("progress"), output_field=FloatField()), 0.0),
+            images_done=Coalesce(
+                Sum(images * F("progress"), filter=is_done, output_field=FloatField()), 0.0
+            ),
             ranges_total=Count("pk"),
             ranges_done=Count("pk", filter=Q(state=JobState.READY)),
             began_at=Min("started_at"),

@@ -154,6 +154,13 @@ def test_a_waiting_measurement_says_how_far_its_features_are(pool):
     )
 
 
+@pytest.mark.parametrize(("state", "done"), [("running", 4), ("queued", 0), ("failed", 0)])
+def test_what_a_worker_that_died_had_done_of_a_range_is_not_done(pool, state, done):
+    measurement = measuring.request_measurement(pool)
+    measurement.ranges.filter(pool=pool, start=0).update(state=state, progress=0.5)
+    assert measurement.gathering.images_done == done
+
+
 def test_a_pace_is_told_only_when_there_is_one(pool):
     measurement = measuring.request_measurement(pool)
     assert str(measurement.gathering) == "0 of 40 images"

@@ -55,6 +55,7 @@ ALIKE = 0.1  # of the spread of real images
 NARROW = 1.1  # of the spread: noise is further apart
 UNEVEN = 0.6  # of the samples: those that fit among the classes of real images
 STORED = 0.5  # of the samples
+LARGEST_TOLD = 1e9  # that is written with all its figures
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def vanishing_gradient(history: Sequence[Moment], config: Config) -> Verdict | N
     return Verdict(
         "vanishing-gradient",
         "The discriminator has won: the generator has nothing to learn from",
-        f"The discriminator's loss is {_mean(won, 'd_loss'):.2g} where guessing costs "
+        f"The discriminator's loss is {told(_mean(won, 'd_loss'))} where guessing costs "
         f"{guessing:.3g}{_smoothed(config)}{_calls(won)}{_change(history[0], won[-1], 'g_loss', 'loss')}"
         f"{_change(history[0], won[-1], 'g_gradient', 'gradient')}.",
         won[0].images_seen,
@@ -178,8 +179,8 @@ def unbounded_discriminator(history: Sequence[Moment], config: Config) -> Verdic
     return Verdict(
         "unbounded-discriminator",
         "The discriminator's loss is unbounded",
-        f"The discriminator's loss has fallen to {fallen[-1].values['d_loss']:.3g}; after "
-        f"{judged[0].images_seen:,} images its size was {first:.2g}. A smaller "
+        f"The discriminator's loss has fallen to {told(fallen[-1].values['d_loss'], 3)}; after "
+        f"{judged[0].images_seen:,} images its size was {told(first)}. A smaller "
         f"{listed(may_bound(config))} would bound it.",
         fallen[0].images_seen,
     )
@@ -232,8 +233,8 @@ def oscillation(history: Sequence[Moment], config: Config) -> Verdict | None:
     return Verdict(
         "oscillation",
         "The two networks chase each other",
-        f"The discriminator's loss swung {len(found)} times by at least {swing:.2g}, "
-        f"between {low:.3g} and {high:.3g}.",
+        f"The discriminator's loss swung {len(found)} times by at least {told(swing)}, "
+        f"between {told(float(low), 3)} and {told(float(high), 3)}.",
         judged[found[0]].images_seen,
         severity="warning",
     )
@@ -360,7 +361,18 @@ def _calls(moments: Sequence[Moment]) -> str:
 def _change(first: Moment, last: Moment, name: str, word: str) -> str:
     if name not in last.values or name not in first.values:
         return ""
-    return f"; the generator's {word} went from {first.values[name]:.2g} to {last.values[name]:.2g}"
+    went = [told(each.values[name]) for each in (first, last)]
+    return f"; the generator's {word} went from {' to '.join(went)}"
+
+
+def told(value: float, digits: int = 2) -> str:
+    """So many digits that count, as people write them.
+
+    >>> told(0.00671), told(161.3), told(-123456.0, 3), told(2e15), told(0.0000042)
+    ('0.0067', '160', '-123,000', '2e+15', '4.2e-06')
+    """
+    short = f"{value:.{digits}g}"
+    return f"{float(short):,.0f}" if "e+" in short and abs(value) < LARGEST_TOLD else short
 
 
 def _curve(moments: Sequence[Moment], name: str) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evalsite.leaderboard.axes import Axis, Tick, outward, round_values
-from generators.health import Moment
+from generators.health import Moment, told
 
 WIDTH, HEIGHT = 240, 150
 MOST_POINTS = 300
@@ -164,7 +164,7 @@ def _powers(axis: Axis) -> list[float]:
 
 def _line(name: str, points: Sequence[tuple[int, float]], x: Axis, y: Axis) -> Line:
     places = " ".join(f"{x.at(seen):.1f},{y.at(value):.1f}" for seen, value in points)
-    return Line(name, _label(name), places, f"{points[-1][1]:.3g}")
+    return Line(name, _label(name), places, told(points[-1][1], 3))
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -181,6 +181,20 @@ def test_a_pool_without_duplicates_says_so(client, pool):
     assert "No two of its images are the same" in page_of(client, pool)
 
 
+def test_a_pool_of_some_classes_is_told_apart_from_one_of_all(client):
+    made = factories.generator("Ada", of=factories.dataset(classes=["bag", "boot", "coat"]))
+    made.kind = "trained"
+    made.save()
+    pool = factories.pool(made)
+    measured(pool, figure("FD-lite0", 12.5))
+    words = "the real ones beside them of all classes"
+    assert words not in text(page_of(client, pool))
+    Pool.jobs.filter(pk=pool.pk).update(classes=[2, 0])
+    page = text(page_of(client, pool))
+    assert "(seed 0; of coat and bag alone)" in page
+    assert words in page
+
+
 def test_warnings_come_first(client, pool):
     measured(pool, figure("FD-lite0", 5.0), warnings=["Both sets are the same."])
     page = page_of(client, pool)

@@ -229,7 +229,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     (('adam.beta1', 0.0), ('loss', 'minimax'))
     """
     key, equals, value = text.partition("=")
-    if not (key.strip() and equals):
+    if not (key.strip() and equals) or "\n" in text.strip():
         raise ConfigError(f"an override is written key=value, got {text!r}")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
@@ -242,7 +242,7 @@ def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
     if str(name_or_path) in available_configs():
         path = CONFIG_FOLDER / f"{name_or_path}.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a BOM
     except OSError as error:
         choices = ", ".join(available_configs())
         raise ConfigError(

@@ -9,6 +9,7 @@ from torch import nn
 
 from generators import config as module
 from generators.config import (
+    CONFIG_FOLDER,
     Config,
     ConfigError,
     available_configs,
@@ -445,6 +446,17 @@ def test_an_absent_config_is_answered_with_the_choices():
         ConfigError, match="no config 'demo-99': give a TOML file or one of began, "
     ):
         load_config("demo-99")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text((CONFIG_FOLDER / "demo-15.toml").read_text(), encoding="utf-8-sig")
+    assert load_config(path) == load_config("demo-15")
+
+
+def test_an_override_of_two_lines_is_refused():
+    with pytest.raises(ConfigError, match="written key=value, got"):
+        parse_override("images=320\nbatch=8")
 
 
 def test_broken_toml_is_named(tmp_path):

@@ -195,3 +195,21 @@ def test_an_enlargement_is_compared_under_a_slider_by_key(visit):
     expect(page.locator("#before")).not_to_have_attribute("src", plain)
     expect(page.locator("#before-said")).to_have_text("bicubic")
     assert_accessible(page)
+
+
+RENAME = """
+from evalsite.catalog.models import Generator
+Generator.objects.filter(slug="noisy-digits").update(name={!r})
+"""
+
+
+def test_the_launch_form_holds_a_long_name_on_a_phone(site, studies, person):
+    page = person(viewport={"width": 360, "height": 740}).new_page()
+    log_in(page, site)
+    site.manage("shell", "--no-imports", "-c", RENAME.format("W" * 80))
+    try:
+        page.goto(f"{site.url}/studies/launch/")
+        expect(page.get_by_text("W" * 80).first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
+    finally:
+        site.manage("shell", "--no-imports", "-c", RENAME.format("Noisy digits"))

@@ -33,6 +33,8 @@ from pools import sources, store
 
 ImportProgress = Callable[[int, int], None]
 FEWEST_RUNGS = 2
+READABLE = 0o644
+"""Weights are public, and workers may be of another user than the site."""
 
 
 class Refused(ValueError):
@@ -381,6 +383,7 @@ def keep_weights(path: Path, known: published.Weights) -> Weights:
             with path.open("rb") as uploaded:
                 shutil.copyfileobj(uploaded, part)
             part.close()
+            Path(part.name).chmod(READABLE)
             Path(part.name).replace(target)
         except BaseException:
             Path(part.name).unlink(missing_ok=True)

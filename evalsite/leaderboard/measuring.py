@@ -186,6 +186,16 @@ def catch_up() -> None:
     for name in extractors():
         for pool in Pool.jobs.of_generators().ready().exclude(measurements__extractor=name):
             request_measurement(pool, name)
+        _measure_with_new_weights(name)
     of_checkpoints = Pool.jobs.of_checkpoints().ready()
     for pool in of_checkpoints.exclude(measurements__extractor=EXTRACTOR):
         request_measurement(pool)
+
+
+def _measure_with_new_weights(extractor: str) -> None:
+    """What failed before the weights came that are there now, as those before may have been broken."""
+    came_at = weights.came_at(WEIGHTS[extractor]) if extractor in WEIGHTS else None
+    if came_at:
+        failed = Measurement.jobs.failed().filter(extractor=extractor, finished_at__lt=came_at)
+        for measurement in failed:
+            measure_again(measurement)

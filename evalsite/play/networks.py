@@ -12,8 +12,12 @@ KEPT = 4
 
 
 def network_of(generator: Generator, name: str = Export.Network.GENERATOR) -> Network:
-    """A network of a generator; Export.DoesNotExist if it is not exported yet."""
-    return _opened(Export.jobs.ready().get(generator=generator, network=name).file.name)
+    """A network of a generator; Export.DoesNotExist if it is not exported yet, or its file is gone."""
+    export = Export.jobs.ready().get(generator=generator, network=name)
+    try:
+        return _opened(export.file.name)
+    except FileNotFoundError as error:
+        raise Export.DoesNotExist from error
 
 
 @lru_cache(maxsize=KEPT)

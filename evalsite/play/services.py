@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from django.core.files import File
+from django.core.files.storage import default_storage
 
 from evalsite import jobs
 from evalsite.catalog.models import Generator, random_key
@@ -26,7 +27,11 @@ def request_exports(generator: Generator) -> list[Export]:
 
 
 def _requested(generator: Generator, network: str) -> Export:
+    """An export; one whose file is gone from the disk is made anew."""
     export, created = Export.jobs.get_or_create(generator=generator, network=network)
+    if export.is_ready and not default_storage.exists(str(export.file)):
+        export.delete()
+        return _requested(generator, network)
     if created:
         jobs.submit(export)
     return export

@@ -22,11 +22,20 @@ class PoolSize:
 
     Attributes:
         size: how many may be. first: the index of the first of them.
+        among: their indices, where they are not the `size` from `first` on.
     """
 
     key: int
     size: int
     first: int = 0
+    among: tuple[int, ...] | None = None
+
+    @property
+    def indices(self) -> Counts:
+        """Which images may be shown, (size,)."""
+        if self.among is not None:
+            return np.array(self.among[: self.size], np.int64)
+        return self.first + np.arange(self.size)
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ def rotation(pool: PoolSize, count: int, *, start: int, seed: int, circle: Circl
     """`count` different images of a pool of which `start` were shown before, along a circle."""
     _require(pool, count)
     order: Counts = np.random.default_rng([seed, circle.key]).permutation(pool.size)
-    return pool.first + order[(circle.apart + start + np.arange(count)) % pool.size]
+    return pool.indices[order[(circle.apart + start + np.arange(count)) % pool.size]]
 
 
 def _require(pool: PoolSize, count: int) -> None:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
@@ -95,8 +96,14 @@ def folder() -> Path:
 
 def is_at_hand(weights: Weights) -> bool:
     """Whether a file is where it is looked for first; it is not read, and nothing is fetched."""
+    return came_at(weights) is not None
+
+
+def came_at(weights: Weights) -> datetime | None:
+    """Return when the file was written that is looked for first; None if there is none."""
     named = os.environ.get(weights.variable)
-    return Path(named or folder() / weights.file).is_file()
+    here = Path(named or folder() / weights.file)
+    return datetime.fromtimestamp(here.stat().st_mtime, UTC) if here.is_file() else None
 
 
 def find(

@@ -1,3 +1,4 @@
+import os
 from datetime import timedelta
 
 import pytest
@@ -203,6 +204,27 @@ def test_inception_is_measured_with_once_its_weights_are_at_hand(pool, settings,
     measuring.catch_up()
     assert [each.extractor for each in Measurement.jobs.all()] == ["lite0", "tf1"]
     assert {each.extractor for each in measuring.request_measurements(pool)} == {"lite0", "tf1"}
+
+
+def test_what_failed_with_broken_weights_is_measured_once_more_with_those_that_come(
+    pool, settings, weights, enqueued
+):
+    settings.METRIC_EXTRACTORS = ["tf1"]
+    weights.write_text("broken")
+    failed = measuring.request_measurement(pool, "tf1")
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    Measurement.jobs.update(state=JobState.FAILED, error="broken", finished_at=an_hour_ago)
+    two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
+    os.utime(weights, (two_hours_ago, two_hours_ago))
+    measuring.catch_up()
+    assert Measurement.jobs.get().state == JobState.FAILED
+    weights.write_text("whole")
+    enqueued.clear()
+    measuring.catch_up()
+    assert (Measurement.jobs.get().state, enqueued[-1]) == (JobState.WAITING, ("gather", failed.pk))
+    Measurement.jobs.update(state=JobState.FAILED, error="no", finished_at=timezone.now())
+    measuring.catch_up()
+    assert Measurement.jobs.get().state == JobState.FAILED
 
 
 @pytest.mark.parametrize(

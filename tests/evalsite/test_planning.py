@@ -272,5 +272,11 @@ def test_a_pool_too_small_is_refused_in_words(real, fake, words):
             check(PoolSize(1, real), [PoolSize(2, fake)], layout(blocks=(10,)))
 
 
+def test_of_chosen_images_no_others_are_shown():
+    chosen = PoolSize(1, 4, among=(7, 2, 30, 11))
+    shown = [rotation(chosen, 3, start=3 * turn, seed=0, circle=Circle(1)) for turn in range(4)]
+    assert sorted(np.concatenate(shown).tolist()) == sorted([2, 7, 11, 30] * 3)
+
+
 def test_a_pool_just_large_enough_is_used_up():
     assert sorted(rotation(PoolSize(1, 5), 5, start=3, seed=0, circle=Circle(1))) == [0, 1, 2, 3, 4]

@@ -79,6 +79,17 @@ def test_a_page_that_waits_is_replaced_when_the_network_is_there(client):
     assert "Arithmetic" in client.get(address).content.decode()
 
 
+def test_a_network_whose_file_is_gone_is_exported_anew(client, enqueued):
+    made = exported(trained())
+    lost = Export.jobs.get()
+    lost.file.delete(save=False)
+    Export.jobs.update(file="exports/gone.onnx")
+    assert ask(client, made, "draw", {"points": [{"start": [ONE]}]}).status_code == 409
+    assert "made ready" in client.get(reverse("explore", args=[made.slug])).content.decode()
+    new = Export.jobs.get()
+    assert (new.is_ready, enqueued) == (False, [("export", new.pk)])
+
+
 def test_nothing_is_exported_before_the_training_is_over(client, enqueued):
     made = trained()
     Generator.objects.update(file="")

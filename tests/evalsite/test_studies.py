@@ -185,6 +185,40 @@ def test_an_observer_has_every_trial_planned_half_of_them_real():
     assert sorted(truths) == ["fake"] * 3 + ["real"] * 3
 
 
+def of_one_class(number, data, name="Forger"):
+    made = factories.pool(factories.generator(name, of=data), labels=[number] * 20)
+    Pool.jobs.filter(pk=made.pk).update(classes=[number])
+    return Pool.jobs.get(pk=made.pk)
+
+
+@pytest.mark.parametrize("protocol", [Protocol.UNLIMITED, Protocol.NAME])
+def test_beside_fakes_of_one_class_the_real_images_are_of_the_same(protocol):
+    data = factories.dataset(classes=("cat", "dog", "owl"), test=60)
+    study = factories.study(pools=[of_one_class(1, data)], protocol=protocol, trials=12)
+    shown = services.take_part(study).trials.filter(pool=study.real_pool)
+    labels = study.real_pool.open().labels
+    assert len(shown) >= 6
+    assert {int(labels[trial.image_index]) for trial in shown} == {1}
+
+
+def test_real_images_of_no_known_class_are_refused_beside_fakes_of_one():
+    with pytest.raises(services.Refused, match="has no labels, so that none of its images"):
+        factories.study(pools=[of_one_class(1, factories.dataset())])
+
+
+def test_too_few_real_images_of_a_class_are_refused():
+    data = factories.dataset(classes=("cat", "dog", "owl"), test=12)
+    with pytest.raises(services.Refused, match="of a pool that has 4"):
+        factories.study(pools=[of_one_class(1, data)], trials=12)
+
+
+def test_pools_of_different_classes_are_refused_together():
+    data = factories.dataset(classes=("cat", "dog", "owl"), test=60)
+    pools = [of_one_class(1, data, "One"), of_one_class(2, data, "Two")]
+    with pytest.raises(services.Refused, match=r"different classes.*of dog, seed 0.*of owl"):
+        factories.study(pools=pools)
+
+
 def test_observers_get_ordinals_addresses_and_cookies_of_their_own():
     study = factories.study()
     observers = [services.take_part(study) for _ in range(3)]

@@ -46,6 +46,7 @@ def test_uploaded_weights_lie_where_extractors_find_them(admin, folder):
     assert (kept.file, kept.sha256, kept.size_bytes) == ("net.pth", KNOWN.sha256, len(CONTENT))
     assert [path.name for path in folder.iterdir()] == ["net.pth"]
     assert find(KNOWN).read_bytes() == CONTENT
+    assert find(KNOWN).stat().st_mode & 0o044  # workers may be of another user
 
 
 def test_uploaded_again_they_are_the_same(admin, folder):

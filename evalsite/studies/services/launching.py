@@ -95,6 +95,11 @@ def _check_pools(pools: Sequence[Pool], dataset: Dataset) -> None:
     strangers = [str(pool) for pool in pools if pool.is_real or pool.imitates != dataset]
     if strangers:
         raise Refused(f"these pools do not imitate {dataset}: {', '.join(strangers)}")
+    if any(pool.classes != pools[0].classes for pool in pools):
+        raise Refused(
+            "these pools are of different classes, so that the class of an image would tell which it is "
+            f"from: {', '.join(map(str, pools))}; take pools of the same classes"
+        )
 
 
 def _blocks(protocol: str, trials: int) -> int:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from evalsite.catalog.models import Pool
 from evalsite.studies import planning
 from evalsite.studies.design import Rules
@@ -55,10 +57,26 @@ def observers_needed(study: Study, pools: Sequence[Pool]) -> int:
 def sizes(
     real: Pool, pools: Sequence[Pool], rules: Rules
 ) -> tuple[planning.PoolSize, list[planning.PoolSize]]:
-    """What may be shown of the real images and of each generator's."""
-    return _size(real, rules.images), [_size(pool, rules.images) for pool in pools]
+    """What may be shown of the real images and of each generator's.
+
+    Beside pools of some classes the real images are of the same ones, or the class would tell.
+    """
+    classes: list[int] = next((pool.classes for pool in pools), [])
+    own = _of_classes(real, classes, rules.images) if classes else _size(real, rules.images)
+    return own, [_size(pool, rules.images) for pool in pools]
 
 
 def _size(pool: Pool, most: int | None) -> planning.PoolSize:
     size = pool.count - pool.on_show
     return planning.PoolSize(pool.pk, size if most is None else min(size, most), pool.on_show)
+
+
+def _of_classes(pool: Pool, classes: Sequence[int], most: int | None) -> planning.PoolSize:
+    labels = pool.open().labels
+    if labels is None:
+        raise Refused(
+            f"{pool} has no labels, so that none of its images are known to be of a class"
+        )
+    found = np.flatnonzero(np.isin(labels, classes))
+    among = tuple(found[found >= pool.on_show].tolist())
+    return planning.PoolSize(pool.pk, len(among[:most]), among=among[:most])

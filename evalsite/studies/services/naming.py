@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from evalsite.catalog.models import Dataset, Pool
 from evalsite.studies.design import FEWEST_CLASSES, MOST_CLASSES
 from evalsite.studies.models import Study
@@ -80,11 +78,11 @@ def _require_labels(pool: Pool, shown: PoolSize, classes: int) -> None:
     labels = pool.open().labels
     if labels is None:
         raise Refused(f"{pool} has no labels, so no name of its images is right or wrong")
-    own = labels[shown.first : shown.first + shown.size]
-    strange = np.flatnonzero((own < 0) | (own >= classes))
+    own = labels[shown.indices]
+    strange = shown.indices[(own < 0) | (own >= classes)]
     if strange.size:
         raise Refused(
-            f"image {shown.first + strange[0]} of {pool} has the label {own[strange[0]]}; "
+            f"image {strange[0]} of {pool} has the label {labels[strange[0]]}; "
             f"0 to {classes - 1} are wanted"
         )
 

@@ -200,22 +200,17 @@ def test_chosen_classes_take_turns(generator, tmp_path):
     assert same.tolist() == (ours["labels"] == every["labels"]).tolist()
 
 
-@pytest.mark.parametrize(
-    ("label", "message"),
-    [
-        (label, f"--label must be the number of a class, from 0 to 3: this file .*; got '{label}'")
-        for label in ("4", "-1", "Sneaker")
-    ],
-)
 @pytest.mark.parametrize("as_onnx", [False, True])
 def test_an_unknown_class_is_refused_with_those_that_there_are(
-    generator, tmp_path, capsys, label, message, as_onnx
+    generator, tmp_path, capsys, as_onnx
 ):
     network = str(tmp_path / "model.onnx") if as_onnx else generator
     if as_onnx:
         assert main(["export", generator, "--out", network]) == 0
-    assert drawn(network, tmp_path / "pool.npz", f"--label={label}") == 2
-    assert re.search(message, capsys.readouterr().err)
+    for label in ("4", "-1", "Sneaker"):
+        assert drawn(network, tmp_path / "pool.npz", f"--label={label}") == 2
+        wanted = f"--label must be the number of a class, from 0 to 3: this file .*; got '{label}'"
+        assert re.search(wanted, capsys.readouterr().err)
     assert not (tmp_path / "pool.npz").exists()
 
 
@@ -256,16 +251,14 @@ def test_classes_are_asked_for_by_name(named_run, tmp_path, as_onnx):
 
 
 @pytest.mark.parametrize("as_onnx", [False, True])
-@pytest.mark.parametrize("label", ["Sneaker", "4", ""])
-def test_an_unknown_name_is_refused_with_the_names(named_run, tmp_path, capsys, label, as_onnx):
+def test_an_unknown_name_is_refused_with_the_names(named_run, tmp_path, capsys, as_onnx):
     network = tmp_path / "model.onnx" if as_onnx else named_run
     if as_onnx:
         assert main(["export", str(named_run), "--out", str(network)]) == 0
-    assert drawn(str(network), tmp_path / "pool.npz", f"--label={label}") == 2
-    assert (
-        "--label must be one of the classes 3, Ankle boot, Bag, Éclair, or its number, from 0 to 3: "
-        f"got {label!r}"
-    ) in capsys.readouterr().err
+    for label in ("Sneaker", "4", ""):
+        assert drawn(str(network), tmp_path / "pool.npz", f"--label={label}") == 2
+        wanted = "--label must be one of the classes 3, Ankle boot, Bag, Éclair, or its number, from 0 to 3: "
+        assert f"{wanted}got {label!r}" in capsys.readouterr().err
 
 
 def test_a_run_that_was_begun_without_names_learns_them_when_it_goes_on(named, tmp_path):

@@ -55,7 +55,7 @@ def wait_for_figures(site):
     def has_ended():
         return [row for row in site.rows(STATE) if row[0] in ("ready", "failed")]
 
-    [(state, error)] = wait_until(has_ended, within_s=90, what="a measurement")
+    [(state, error)] = wait_until(has_ended, what="a measurement")
     assert (state, error) == ("ready", "")
     return dict(site.rows(FIGURES))
 
@@ -65,7 +65,7 @@ def running(site):
 
 
 def test_a_killed_worker_costs_its_range_alone_and_no_digit(site):
-    wait_until(lambda: running(site) == 2, within_s=40, what="two ranges at work", poll_s=0.05)
+    wait_until(lambda: running(site) == 2, what="two ranges at work", poll_s=0.05)
     os.kill(site.pid_of("worker-1@"), signal.SIGKILL)
     told = told_by_the_command(site)
     assert wait_for_figures(site) == told

@@ -11,7 +11,7 @@ QUEUE_TRAINING = """
 from evalsite.catalog.models import Dataset
 from evalsite.catalog.services import start_training
 from generators.config import load_config
-config = load_config("demo-15", images=3200)
+config = load_config("demo-15", images=1600)
 start_training(owner=None, name="{name}", dataset=Dataset.objects.get(), config=config.as_dict(),
                images_total=config.images, pool_size=20)
 """
@@ -64,9 +64,9 @@ def test_a_killed_worker_comes_back_and_its_training_is_finished_once(site):
     kill(site, "worker-1@")
     wait_for_pool(site, "Interrupted")
     [(state, images_seen, _)] = site.rows(RUN, "Interrupted")  # attempts: of the last segment alone
-    assert (state, images_seen) == ("ready", 3200)
+    assert (state, images_seen) == ("ready", 1600)
     losses = site.rows("select images_seen from catalog_losspoint order by images_seen")
-    assert losses[-1] == (3200,)
+    assert losses[-1] == (1600,)
     assert site.output.count("ready: training of Interrupted") == 1
 
 
@@ -80,7 +80,7 @@ def test_a_killed_broker_comes_back_and_work_queued_before_is_done_once(site):
         os.kill(worker, signal.SIGCONT)
     wait_for_pool(site, "Queued")
     [(state, images_seen, attempts)] = site.rows(RUN, "Queued")
-    assert (state, images_seen, attempts) == ("ready", 3200, 1)
+    assert (state, images_seen, attempts) == ("ready", 1600, 1)
     assert site.output.count("ready: training of Queued") == 1
 
 

@@ -74,6 +74,7 @@ def test_an_attack_is_looked_at_without_eyes_and_on_a_phone(site, attacked, pers
     page.goto(f"{site.url}/lab/")
     assert_accessible(page)
     page.get_by_role("link", name="Attack a classifier").click()
+    page.wait_for_url(f"{site.url}/lab/attacks/new/**")
     assert_accessible(page)
 
 

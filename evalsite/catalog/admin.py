@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from evalsite.catalog import services
 from evalsite.catalog.forms import WeightsForm
+from evalsite.catalog.kept_weights import keep_weights, remove_weights
 from evalsite.catalog.models import Dataset, Generator, Pool, Sweep, TrainingRun, Weights
 
 
@@ -62,12 +63,12 @@ class WeightsAdmin(admin.ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Weights, form: Any, change: bool) -> None:
-        kept = services.keep_weights(form.path, form.known)
+        kept = keep_weights(form.path, form.known)
         obj.pk, obj.file = kept.pk, kept.file
 
     def delete_model(self, request: HttpRequest, obj: Weights) -> None:
-        services.remove_weights(obj)
+        remove_weights(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for each in queryset:
-            services.remove_weights(each)
+            remove_weights(each)

@@ -1,7 +1,5 @@
 """What researchers do with data sets and generators: import, train, upload, sample."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,17 +22,13 @@ from evalsite.catalog.models import (
     SampleSheet,
     Sweep,
     TrainingRun,
-    Weights,
     random_key,
     store_url,
 )
-from metrics.extractors import weights as published
 from pools import sources, store
 
 ImportProgress = Callable[[int, int], None]
 FEWEST_RUNGS = 2
-READABLE = 0o644
-"""Weights are public, and workers may be of another user than the site."""
 
 
 class Refused(ValueError):
@@ -372,30 +366,3 @@ def finish_pool(pool: Pool, images: store.Pool) -> None:
     pool.count = len(images)
     pool.content_hash = images.content_hash()
     pool.save(update_fields=["count", "content_hash"])
-
-
-def keep_weights(path: Path, known: published.Weights) -> Weights:
-    """Copy published weights to where every extractor looks for them."""
-    target = published.folder() / known.file
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
-        try:
-            with path.open("rb") as uploaded:
-                shutil.copyfileobj(uploaded, part)
-            part.close()
-            Path(part.name).chmod(READABLE)
-            Path(part.name).replace(target)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
-    kept, _ = Weights.objects.update_or_create(
-        file=known.file,
-        defaults={"sha256": known.sha256, "size_bytes": target.stat().st_size},
-    )
-    return kept
-
-
-def remove_weights(weights: Weights) -> None:
-    """Forget uploaded weights; what was measured with them stays."""
-    (published.folder() / weights.file).unlink(missing_ok=True)
-    weights.delete()

@@ -7,7 +7,6 @@ import json
 import math
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -152,7 +151,8 @@ def block(request: HttpRequest, code: str) -> JsonResponse:
 
 def _block(observer: Observer, current: Block) -> dict[str, Any]:
     study, rules = observer.study, observer.study.rules
-    main = observer.trials.main()
+    screens = services.screens_of(observer)
+    main = [screen for screen in screens if screen.kind == Block.Kind.MAIN]
     return {
         "block": current.position,
         "kind": current.kind,
@@ -166,24 +166,14 @@ def _block(observer: Observer, current: Block) -> dict[str, Any]:
         "allow_ties": rules.allow_ties,
         "against": rules.against,
         "class_names": study.class_names,
-        "answered": main.answered().count_screens(),
-        "total": main.count_screens(),
-        "screens": _screens_left(observer, current),
+        "answered": sum(screen.is_answered for screen in main),
+        "total": len(main),
+        "screens": [
+            {"code": screen.code, "images": screen.images, "exposure_ms": screen.exposure_ms}
+            for screen in screens
+            if screen.block == current.pk and not screen.is_answered
+        ],
     }
-
-
-def _screens_left(observer: Observer, current: Block) -> list[dict[str, Any]]:
-    left = observer.trials.filter(block=current).unanswered().order_by("position")
-    rows = left.values_list("screen", "code", "exposure_ms")
-    screens = [list(images) for _, images in groupby(rows, key=lambda row: row[0])]
-    return [
-        {
-            "code": images[0][1],
-            "images": [code for _, code, _ in images],
-            "exposure_ms": images[0][2],
-        }
-        for images in screens
-    ]
 
 
 @require_POST

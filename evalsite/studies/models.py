@@ -295,9 +295,6 @@ class TrialQuerySet(models.QuerySet["Trial"]):
     def in_order(self) -> Self:
         return self.order_by("block__position", "position")
 
-    def count_screens(self) -> int:
-        return self.order_by().values("block", "screen").distinct().count()
-
 
 class Trial(models.Model):
     """One image to be judged: at this place, for this long; alone, or on a screen with others."""

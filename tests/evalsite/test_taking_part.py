@@ -1,6 +1,8 @@
 import json
+from itertools import count
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -82,6 +84,28 @@ def test_a_block_is_asked_in_order_and_shrinks_as_it_is_answered(person):
     assert (block["kind"], block["feedback"], block["answered"]) == ("main", False, 1)
     assert [screen["code"] for screen in block["screens"]] == codes[3:]
     assert (block["masks"], block["image_px"], block["multiple"]) == (0, 8, 35)
+
+
+@pytest.mark.parametrize("reading", range(5))
+def test_a_block_counts_right_while_another_tab_sends_answers(person, reading):
+    def answers():
+        return [
+            {"trial": screen["code"], "answer": "real", "rt_ms": 900}
+            for screen in person.block()["screens"]
+        ]
+
+    person.send(*answers())
+    late = answers()[:4]
+    observer, readings = person.observer, count()
+
+    def answer_between(execute, sql, *query):
+        if "studies_trial" in sql and next(readings) == reading:
+            services.record_responses(observer, late)
+        return execute(sql, *query)
+
+    with connection.execute_wrapper(answer_between):
+        block = person.block()
+    assert block["answered"] + len(block["screens"]) == block["total"] == 6
 
 
 def test_the_end_is_only_after_the_last_answer(person):

@@ -19,6 +19,7 @@ from evalsite.studies.services.launching import (
 )
 from evalsite.studies.services.laying_out import COUNTDOWN_MS, MASK_MS, MASKS, observers_needed
 from evalsite.studies.services.paying import Due, Payroll, due, most_for_one, payroll
+from evalsite.studies.services.screens import screens_of
 from evalsite.studies.services.simulating import simulate_observers
 from evalsite.studies.services.taking_part import describe_screen, returning, take_part
 from evalsite.studies.services.withdrawing import withdraw
@@ -50,6 +51,7 @@ __all__ = [
     "payroll",
     "record_responses",
     "returning",
+    "screens_of",
     "simulate_observers",
     "take_part",
     "withdraw",

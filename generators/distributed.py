@@ -1,5 +1,6 @@
 """One run on several processes: each trains on its share of every batch, and all keep the same weights."""
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ def processes() -> Iterator[Share]:
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    importlib.import_module("torch.distributed.nn")  # its defaults would hold a group for ever
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
         yield Share(distributed.get_rank(), world)

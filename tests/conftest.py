@@ -22,6 +22,7 @@ TOGETHER = {
     ),
     "services": ("tests/services/",),
     "journey": ("tests/browser/test_journey.py",),
+    "trials": ("tests/browser/test_trials.py", "tests/browser/test_protocols.py"),
     "browser": ("tests/browser/",),
 }
 """Tests that share what is slow to be ready: servers, or torch's exporter, which takes seconds the first time.

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim import adam as functional
 
 from generators.config import Config
 from generators.distributed import average
 from generators.feed import Share
+
+EPSILON = 1e-8
 
 
 class Optimisers:
@@ -24,17 +27,13 @@ class Optimisers:
         self._decay_from = config.adam.decay_from
         betas = (config.adam.beta1, config.adam.beta2)
         self._rates = {name: rate for name, (_, rate) in teams.items()}
-        self._adams = {name: _adam(networks, betas) for name, (networks, _) in teams.items()}
+        self._adams = {name: Adam(networks, betas) for name, (networks, _) in teams.items()}
 
     def set_rates(self, share: float) -> None:
         """The learning rates at a share of the budget."""
         factor = decay(share, self._decay_from)
         for name, adam in self._adams.items():
-            group, rate = adam.param_groups[0], self._rates[name] * factor
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+            adam.set_rate(self._rates[name] * factor)
 
     def descend(self, team: str, objective: Tensor) -> Tensor:
         """One step of a team down the gradient of a scalar, or of its mean over the processes.
@@ -42,10 +41,7 @@ class Optimisers:
         Returns the gradient's norm.
         """
         adam = self._adams[team]
-        parameters = adam.param_groups[0]["params"]
-        adam.zero_grad(set_to_none=True)
-        objective.backward(inputs=parameters)  # type: ignore[no-untyped-call]
-        gradients = [p.grad for p in parameters if p.grad is not None]
+        gradients = adam.gradients(objective)
         average(gradients, self._share)
         adam.step()
         norm: Tensor = torch.stack(torch._foreach_norm(gradients)).norm()
@@ -56,23 +52,68 @@ class Optimisers:
         return {
             f"adam.{team}.{index}.{name}": value
             for team, adam in self._adams.items()
-            for index, state in enumerate(adam.state.values())
-            for name, value in state.items()
+            for name, values in adam.moments.items()
+            for index, value in enumerate(values)
         }
 
 
-def _adam(networks: Sequence[nn.Module], betas: tuple[float, float]) -> torch.optim.Adam:
-    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
-    recorded = parameters[0].is_cuda  # into a CUDA graph, which reads the rate where it lies
-    rate = torch.zeros((), device=parameters[0].device) if recorded else 0.0
-    adam = torch.optim.Adam(parameters, rate, betas, fused=True, capturable=recorded)
-    for parameter in parameters:
-        adam.state[parameter] = {
-            "step": torch.zeros((), device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
+class Adam:
+    """Adam (Kingma and Ba 2015) in torch's fused form.
+
+    torch.optim.Adam would import torch's compiler, longer than the rest of torch takes, at its first step.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], betas: tuple[float, float]) -> None:
+        self.parameters: list[Tensor] = [
+            p for each in networks for p in each.parameters() if p.requires_grad
+        ]
+        self._betas, device = betas, self.parameters[0].device
+        is_recorded = device.type == "cuda"  # into a graph, which reads the rate where it lies
+        self._rate: Tensor | float = torch.zeros((), device=device) if is_recorded else 0.0
+        self.moments = {
+            "step": [torch.zeros((), device=p.device) for p in self.parameters],
+            "exp_avg": [torch.zeros_like(p) for p in self.parameters],
+            "exp_avg_sq": [torch.zeros_like(p) for p in self.parameters],
         }
-    return adam
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate from now on."""
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(rate)
+        else:
+            self._rate = rate
+
+    def gradients(self, objective: Tensor) -> list[Tensor]:
+        """Those of a scalar, live: what is written into them is what the step goes by."""
+        for parameter in self.parameters:
+            parameter.grad = None
+        objective.backward(inputs=self.parameters)  # type: ignore[no-untyped-call]
+        return [p.grad for p in self.parameters if p.grad is not None]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the parameters that have gradients."""
+        moved = [index for index, p in enumerate(self.parameters) if p.grad is not None]
+        parameters = [self.parameters[index] for index in moved]
+        steps, first, second = ([own[index] for index in moved] for own in self.moments.values())
+        beta1, beta2 = self._betas
+        functional.adam(
+            parameters,
+            [p.grad for p in parameters if p.grad is not None],
+            first,
+            second,
+            [],
+            steps,
+            fused=True,
+            capturable=isinstance(self._rate, Tensor),
+            amsgrad=False,
+            beta1=beta1,
+            beta2=beta2,
+            lr=self._rate,
+            weight_decay=0.0,
+            eps=EPSILON,
+            maximize=False,
+        )
 
 
 def decay(share: float, decay_from: float) -> float:

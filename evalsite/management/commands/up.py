@@ -26,6 +26,7 @@ from metrics.extractors.weights import Weights, is_at_hand
 SMALLEST_FREE_MB = 500
 HEALTHY_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.5
+CELERY = (sys.executable, "-m", "celery", "-A", "evalsite", "--skip-checks")  # `up` has made them
 
 
 class Command(BaseCommand):
@@ -196,7 +197,7 @@ def web(host: str, port: int) -> Child:
 def worker(name: str, queues: str) -> Child:
     """A Celery worker of one process: torch and forks do not agree."""
     argv = [
-        *(sys.executable, "-m", "celery", "-A", "evalsite", "worker", "--pool", "solo"),
+        *(*CELERY, "worker", "--pool", "solo"),
         *("--queues", queues, "--hostname", f"{name}@%h", "--loglevel", "INFO"),
         *("--without-gossip", "--without-mingle"),
     ]
@@ -206,7 +207,7 @@ def worker(name: str, queues: str) -> Child:
 
 def scheduler() -> Child:
     argv = [
-        *(sys.executable, "-m", "celery", "-A", "evalsite", "beat", "--loglevel", "WARNING"),
+        *(*CELERY, "beat", "--loglevel", "WARNING"),
         *("--schedule", str(Path(settings.DATA_DIR) / "beat"), "--pidfile="),
     ]
     return Child("scheduler", argv, log_of("scheduler"))

@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import Tensor, fx, nn
 
 from metrics.extractors.inception_network import InceptionNetwork
@@ -32,7 +32,10 @@ class RuntimeNetwork:
     """
 
     def __init__(self, network: InceptionNetwork) -> None:
-        self.__setstate__(torch.frombuffer(bytearray(as_onnx(network)), dtype=torch.uint8))
+        self._open(as_onnx(network))
+
+    def _open(self, onnx: bytes) -> None:
+        self._onnx, self._session = onnx, _session(onnx)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (n, 2048) and logits (n, 1008) of scaled images (n, 3, 299, 299)."""
@@ -48,27 +51,32 @@ class RuntimeNetwork:
         return [torch.from_numpy(each) for each in found]
 
     def __getstate__(self) -> Tensor:
-        return self._onnx
+        return torch.frombuffer(bytearray(self._onnx), dtype=torch.uint8)
 
     def __setstate__(self, onnx: Tensor) -> None:
-        self._onnx, self._session = onnx, _session(onnx.numpy().tobytes())
+        self._open(onnx.numpy().tobytes())
 
 
 def as_onnx(network: InceptionNetwork) -> bytes:
     """Return the network as an ONNX file: images to features, logits and the four stages."""
     traced = _Tracer().trace(_AllOutputs(network))
     weights = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    given = [node for node in traced.nodes if node.op == "get_attr"]
-    graph = helper.make_graph(
-        [made for node in traced.nodes for made in _operations(node)],
-        "Inception-v3",
-        [_tensor("images", [3, 299, 299])],
-        [_tensor(name, None) for name in (FEATURES, LOGITS, *STAGES)],
-        [numpy_helper.from_array(weights[str(node.target)].numpy(), node.name) for node in given],
-    )
     opsets = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    model = onnx.ModelProto(ir_version=IR_VERSION, opset_import=opsets)
+    graph = model.graph  # filled where it lies: a hundred megabytes are not copied again and again
+    graph.name = "Inception-v3"
+    graph.input.append(_tensor("images", [3, 299, 299]))
+    graph.output.extend(_tensor(name, None) for name in (FEATURES, LOGITS, *STAGES))
+    for node in traced.nodes:
+        graph.node.extend(_operations(node))
+        if node.op == "get_attr":
+            _add_weight(graph, node.name, weights[str(node.target)])
     return bytes(model.SerializeToString())
+
+
+def _add_weight(graph: onnx.GraphProto, name: str, weight: Tensor) -> None:
+    data = weight.numpy().tobytes()
+    graph.initializer.add(name=name, data_type=TensorProto.FLOAT, dims=weight.shape, raw_data=data)
 
 
 class _AllOutputs(nn.Module):

@@ -1,4 +1,4 @@
-"""Data sets, generators, pools and the weights of metrics in the admin."""
+"""Data sets, trainings, sweeps and the weights of metrics in the admin."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from evalsite.catalog import services
 from evalsite.catalog.forms import WeightsForm
 from evalsite.catalog.kept_weights import keep_weights, remove_weights
-from evalsite.catalog.models import Dataset, Generator, Pool, Sweep, TrainingRun, Weights
+from evalsite.catalog.models import Dataset, Sweep, TrainingRun, Weights
 
 
 @admin.register(Dataset)
@@ -25,31 +25,27 @@ class DatasetAdmin(admin.ModelAdmin):
             services.remove_dataset(each)
 
 
-@admin.register(Generator)
-class GeneratorAdmin(admin.ModelAdmin):
-    list_display = ["name", "kind", "dataset", "owner", "created_at"]
-    list_filter = ["kind", "dataset"]
-    search_fields = ["name", "owner__email"]
-
-
-@admin.register(Pool)
-class PoolAdmin(admin.ModelAdmin):
-    list_display = ["__str__", "state", "progress", "attempts", "queued_at", "finished_at"]
-    list_filter = ["state"]
-    readonly_fields = ["count", "seed", "images_seen", "content_hash", "split"]
-
-
 @admin.register(Sweep)
 class SweepAdmin(admin.ModelAdmin):
+    """Its trainings go with their generators, one by one."""
+
     list_display = ["name", "dataset", "search", "owner", "created_at"]
     search_fields = ["name", "owner__email"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Sweep | None = None) -> bool:
+        return False
 
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(admin.ModelAdmin):
+    """It goes with its generator, and so do its files."""
+
     list_display = ["__str__", "state", "images_seen", "images_total", "attempts", "queued_at"]
     list_filter = ["state"]
     readonly_fields = ["config", "seed", "images_seen"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
+        return False
 
 
 @admin.register(Weights)

@@ -50,7 +50,8 @@ def why_generator_stays(generator: Generator) -> str:
 
 def why_pool_stays(pool: Pool) -> str:
     """The same of a pool."""
-    assert pool.generator is not None  # noqa: S101  # only generators' pools have a page
+    if pool.generator is None:
+        return "These are images of a data set: delete that."
     if not pool.generator.draws_by_seed:
         return "These images are all that there is of the generator: delete the generator."
     studies = list(Study.objects.filter(pools=pool))

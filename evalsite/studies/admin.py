@@ -18,9 +18,17 @@ class StudyAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Study | None = None) -> bool:
+        """What people answer stays; one that waits for images is deleted on its page."""
+        return False
+
 
 @admin.register(Observer)
 class ObserverAdmin(admin.ModelAdmin):
     list_display = ["__str__", "counts", "simulated", "consented_at", "finished_at"]
     list_filter = ["counts", "simulated"]
     exclude = ["token"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Observer | None = None) -> bool:
+        """Answers are withdrawn by who gave them."""
+        return False

@@ -110,8 +110,9 @@ class PlanForm(forms.Form):
 
     def _plan(self, asked: Asked) -> None:
         """Put the plan into `asked`, or say beside a field what is wrong."""
+        dataset = asked["dataset"]  # an error beside it takes it out of `asked`
         for classifier in self.chosen():
-            self._fit(classifier, asked["dataset"])
+            self._fit(classifier, dataset)
         if self.errors:
             return
         try:
@@ -154,12 +155,24 @@ class PlanForm(forms.Form):
                 f"{classifier} tells {len(classifier.class_names):,} classes apart; {dataset} has "
                 f"{len(dataset.class_names):,}, so that only a target of its own makes sense.",
             )
+        elif _learned_others(classifier, dataset) and not self._target():
+            self.add_error(
+                "dataset",
+                f"{classifier} tells the classes of {classifier.dataset} apart, which are not those of"
+                f" {dataset}, so that only a target of its own makes sense.",
+            )
         if about.needs == "gradient" and not classifier.knows_gradient:
             self.add_error(
                 "attack",
                 f"{about.label} needs the network’s gradient, and {classifier} is a black box: choose"
                 " an attack that only asks.",
             )
+
+
+def _learned_others(classifier: Classifier, dataset: Dataset) -> bool:
+    """Whether its classes are called otherwise than those of a data set that it was not made for."""
+    is_own = classifier.dataset in (None, dataset)
+    return not is_own and list(classifier.class_names) != list(dataset.class_names)
 
 
 def _size(resolution_px: int | None, channels: int | None) -> str:

@@ -157,6 +157,18 @@ def test_a_classifier_of_another_size_or_of_other_classes_is_refused(client, net
     assert Attack.jobs.get().dataset == three
 
 
+def test_as_many_classes_of_another_kind_are_refused(client, net, logged_in):
+    other = factories.dataset("Animals", resolution_px=16, classes=("cat", "dog"))
+    response = client.post(reverse("lab_new_attack"), asked(net, dataset=other.pk))
+    assert response.context["form"].errors["dataset"] == [
+        "Net tells the classes of Shades apart, which are not those of Animals, so that only a target"
+        " of its own makes sense."
+    ]
+    again = factories.dataset("Again", resolution_px=16, classes=forging.CLASSES)
+    client.post(reverse("lab_new_attack"), asked(net, dataset=again.pk))
+    assert Attack.jobs.get().dataset == again
+
+
 def test_an_attack_that_needs_a_gradient_is_refused_for_a_black_box(client, net, logged_in):
     box = forging.classifier(net.dataset, "Box", kind=Classifier.Kind.ONNX, knows_gradient=False)
     response = client.post(reverse("lab_new_attack"), asked(box))
@@ -329,6 +341,17 @@ def test_a_matrix_is_asked_for_of_at_least_two_classifiers(client, net, logged_i
     assert response.url == transfer.get_absolute_url()
     assert enqueued == [("transfer", transfer.pk)]
     assert set(transfer.classifiers.all()) == {net, other}
+
+
+def test_a_matrix_of_classifiers_that_do_not_fit_says_so_of_each(client, net, logged_in):
+    large = forging.classifier(net.dataset, "Large", resolution_px=32)
+    other = forging.classifier(net.dataset, "Other", channels=3)
+    about = asked(net, epsilons="0.1", classifiers=[net.pk, large.pk, other.pk])
+    response = client.post(reverse("lab_new_transfer"), about)
+    words = " ".join(response.context["form"].errors["dataset"])
+    assert "Large takes images of 32" in words
+    assert "Other takes images of 16 × 16 px in colour" in words
+    assert not Transfer.jobs.exists()
 
 
 def test_a_matrix_is_a_table_with_intervals_and_dashes_where_nothing_is_known(client, net):

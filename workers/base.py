@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from celery.signals import worker_shutting_down
+from django.conf import settings
 
 from evalsite.celery import app
 from evalsite.jobs import FILE_REFUSED, Job, Lease, Stopped, claim, shutting_down
@@ -64,7 +65,8 @@ def _attempt(work: Work[J], lease: Lease[J]) -> None:
         lease.fail(_of_no_folder(words), note=note)
     except Exception as error:
         log.exception("%s failed", lease.row)
-        lease.fail(f"This is a fault of the platform, not of your input: {error!r}. Press Retry.")
+        words = _of_no_folder(repr(error))
+        lease.fail(f"This is a fault of the platform, not of your input: {words}. Press Retry.")
     else:
         lease.ready()
 
@@ -80,9 +82,11 @@ def _is_of_the_file(error: BaseException) -> bool:
 
 
 def _of_no_folder(words: str) -> str:
-    """Name files without the folder that they were put into here for a moment."""
+    """Name files without the folder of this machine that they lie in, or were put into for a moment."""
     temporary = f"{tempfile.gettempdir()}/{tempfile.gettempprefix()}"
-    return re.sub(re.escape(temporary) + r"\w+/", "", words)
+    kept = [settings.POOL_STORE, settings.MEDIA_ROOT, settings.FEATURES_DIR, settings.DATA_DIR]
+    folders = [re.escape(temporary) + r"\w+", *(re.escape(str(each)) for each in kept)]
+    return re.sub(f"(?:{'|'.join(folders)})/+", "", words)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -8,7 +8,7 @@ import pytest
 
 from evalsite.catalog.models import Pool
 from evalsite.jobs import claim
-from pools.errors import SourceError, told_as
+from pools.errors import PoolError, SourceError, told_as
 from sandbox.errors import ModelRefusedError, SandboxFailedError
 from tests import factories
 from workers.base import _attempt
@@ -26,6 +26,24 @@ def test_a_file_that_was_bad_is_named_without_the_folder_it_lay_in_here():
     _attempt(work, claim(Pool, row.pk))
     row.refresh_from_db()
     assert (row.state, row.error) == ("failed", "weights.pth is cut short, not /data/weights.pth")
+
+
+@pytest.mark.parametrize("kind", [PoolError, OSError, KeyError])
+@pytest.mark.parametrize(
+    ("setting", "file"), [("POOL_STORE", "1a.zarr"), ("MEDIA_ROOT", "generators/net.onnx")]
+)
+def test_what_the_site_keeps_is_named_without_the_folder_it_is_kept_in(
+    settings, kind, setting, file
+):
+    row = factories.pool(is_ready=False)
+    folder = str(getattr(settings, setting))
+
+    def work(lease):
+        raise kind(f"there is nothing at {folder}/{file}")
+
+    _attempt(work, claim(Pool, row.pk))
+    row.refresh_from_db()
+    assert f"there is nothing at {file}" in row.error
 
 
 @pytest.mark.parametrize(

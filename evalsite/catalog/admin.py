@@ -27,13 +27,10 @@ class DatasetAdmin(admin.ModelAdmin):
 
 @admin.register(Sweep)
 class SweepAdmin(admin.ModelAdmin):
-    """Its trainings go with their generators, one by one."""
+    """Its trainings go with their generators, one by one, and it can go after them."""
 
     list_display = ["name", "dataset", "search", "owner", "created_at"]
     search_fields = ["name", "owner__email"]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Sweep | None = None) -> bool:
-        return False
 
 
 @admin.register(TrainingRun)

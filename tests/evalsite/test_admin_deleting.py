@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from evalsite.accounts.models import User
-from evalsite.catalog.models import Dataset, Generator, Pool
+from evalsite.catalog.models import Dataset, Generator, Pool, Sweep, TrainingRun
 from evalsite.studies.models import Observer, Response, Study
 from tests import factories
 from tests.evalsite.playing import trained
@@ -80,6 +80,20 @@ def test_a_training_studies_and_observers_stay(press, asked_about):
         press(row, in_a_list=True)
         row.refresh_from_db()
     assert Response.objects.exists()
+
+
+@BOTH_WAYS
+def test_a_sweep_goes_after_its_trainings(press, in_a_list):
+    generator, maker = trained(), factories.user()
+    sweep = Sweep.objects.create(
+        dataset=generator.dataset, owner=maker, config={}, space=[], count=1
+    )
+    TrainingRun.jobs.update(sweep=sweep)
+    press(sweep, in_a_list=in_a_list)
+    assert Sweep.objects.exists()
+    press(generator, in_a_list=in_a_list)
+    press(sweep, in_a_list=in_a_list)
+    assert not Sweep.objects.exists()
 
 
 @BOTH_WAYS

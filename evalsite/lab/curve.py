@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evalsite.lab.models import Classifier
 from evalsite.leaderboard.axes import Axis, Tick, round_values
 from evalsite.leaderboard.words import percent
 from scoring.images import wilson
@@ -43,6 +44,14 @@ def share_of(found: Sequence[bool]) -> Share:
     hits, count = np.array([sum(found)]), np.array([len(found)])
     low, high = wilson(hits, count, CONFIDENCE)
     return Share(sum(found) / len(found), float(low[0]), float(high[0]), len(found))
+
+
+def accuracy_of(classifier: Classifier) -> Share | None:
+    """How often it is right on clean held-out images; None where that was not measured."""
+    if classifier.accuracy is None or not classifier.tested_on:
+        return None
+    right = round(classifier.accuracy * classifier.tested_on)
+    return share_of([True] * right + [False] * (classifier.tested_on - right))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from evalsite.lab import services
 from evalsite.lab.forms import LinearForm, TrainForm, UploadForm
 from evalsite.lab.linear import FEWEST_POWER, MOST_POWER, growth, worked
 from evalsite.lab.models import Attack, Classifier, Transfer
-from evalsite.leaderboard.words import percent
 from generators.adversarial.plan import ATTACKS
 
 Row = Attack | Classifier | Transfer
@@ -91,7 +90,6 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "classifier": found,
         "attacks": found.attacks.select_related("dataset"),
-        "accuracy": None if found.accuracy is None else percent(found.accuracy),
         "may_change": may_change(request, found),
     }
     return render(request, "lab/classifier.html", context)

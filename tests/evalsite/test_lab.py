@@ -6,7 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from evalsite.jobs import JobState
+from evalsite.jobs import FILE_REFUSED, JobState
 from evalsite.lab import people
 from evalsite.lab.models import Attack, Classifier, Transfer
 from evalsite.lab.services import add_embedded
@@ -87,7 +87,22 @@ def test_the_front_page_says_what_there_is_and_leads_to_everything(client, made)
     for name in ("lab_new_attack", "lab_new_transfer", "lab_linear", "lab_train", "lab_upload"):
         assert reverse(name) in page
     assert all(f"<code>{name}</code>" in page for name in ATTACKS)
-    assert "97.5" in text(page)
+    assert "97.5 87.1 to 99.6" in text(page)
+
+
+def test_a_classifier_tells_how_surely_its_accuracy_is_known(client, net):
+    page = text(client.get(net.get_absolute_url()).content.decode())
+    assert "97.5 % of 40 clean held-out images" in page
+    assert "95 % interval over the images: 87.1 to 99.6 %" in page
+
+
+def test_a_network_that_was_refused_is_not_offered_to_be_tried_again(client, net, logged_in):
+    Classifier.jobs.update(owner=logged_in, state=JobState.FAILED, error="it is no network")
+    assert "Go on" in client.get(net.get_absolute_url()).content.decode()
+    Classifier.jobs.update(note=FILE_REFUSED)
+    page = client.get(net.get_absolute_url()).content.decode()
+    assert "Go on" not in page
+    assert "would be refused again" in page
 
 
 def test_an_attack_is_asked_for_and_its_images_are_drawn_by_the_seed(

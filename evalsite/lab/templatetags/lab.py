@@ -2,6 +2,7 @@
 
 from django import template
 
+from evalsite.lab.curve import accuracy_of
 from evalsite.leaderboard import words
 
 register = template.Library()
@@ -35,6 +36,9 @@ def percent(share: float | None) -> str:
     ('98.7', '–')
     """
     return "–" if share is None else words.percent(share)
+
+
+register.filter("accuracy", accuracy_of)
 
 
 @register.filter

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from evalsite.accounts.admin import KeepingAdmin
 from evalsite.catalog import services
 from evalsite.catalog.forms import WeightsForm
 from evalsite.catalog.kept_weights import keep_weights, remove_weights
@@ -26,11 +27,14 @@ class DatasetAdmin(admin.ModelAdmin):
 
 
 @admin.register(Sweep)
-class SweepAdmin(admin.ModelAdmin):
+class SweepAdmin(KeepingAdmin):
     """Its trainings go with their generators, one by one, and it can go after them."""
 
     list_display = ["name", "dataset", "search", "owner", "created_at"]
     search_fields = ["name", "owner__email"]
+
+    def why_stays(self, obj: Sweep) -> str:
+        return "delete the generators of its trainings first" if obj.runs.exists() else ""
 
 
 @admin.register(TrainingRun)

@@ -5,21 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from evalsite.accounts.admin import KeepingAdmin
 from evalsite.catalog.models import Generator, Pool
 from evalsite.leaderboard import deleting
 
 
-class KeepingAdmin(admin.ModelAdmin):
-    """What the rules of `deleting` keep is listed as protected, with the reason; all else goes with its files."""
-
-    def why_stays(self, obj: Any) -> str:
-        raise NotImplementedError
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        """What would go; the rules say whether it may, so that rights to its parts are not asked for."""
-        gone, counts, _, protected = super().get_deleted_objects(objs, request)
-        stay = [f"{each}: {reason}" for each in objs if (reason := self.why_stays(each))]
-        return gone, counts, set(), [*protected, *stay]
+class DeletingAdmin(KeepingAdmin):
+    """Deletes row by row, so that the files go too."""
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for each in queryset:
@@ -27,7 +19,7 @@ class KeepingAdmin(admin.ModelAdmin):
 
 
 @admin.register(Generator)
-class GeneratorAdmin(KeepingAdmin):
+class GeneratorAdmin(DeletingAdmin):
     list_display = ["name", "kind", "dataset", "owner", "created_at"]
     list_filter = ["kind", "dataset"]
     search_fields = ["name", "owner__email"]
@@ -40,7 +32,7 @@ class GeneratorAdmin(KeepingAdmin):
 
 
 @admin.register(Pool)
-class PoolAdmin(KeepingAdmin):
+class PoolAdmin(DeletingAdmin):
     list_display = ["__str__", "state", "progress", "attempts", "queued_at", "finished_at"]
     list_filter = ["state"]
     readonly_fields = ["count", "seed", "images_seen", "content_hash", "split"]

@@ -89,7 +89,7 @@ def test_a_sweep_goes_after_its_trainings(press, in_a_list):
         dataset=generator.dataset, owner=maker, config={}, space=[], count=1
     )
     TrainingRun.jobs.update(sweep=sweep)
-    press(sweep, in_a_list=in_a_list)
+    assert "the generators of its trainings first" in press(sweep, in_a_list=in_a_list)
     assert Sweep.objects.exists()
     press(generator, in_a_list=in_a_list)
     press(sweep, in_a_list=in_a_list)
@@ -99,8 +99,9 @@ def test_a_sweep_goes_after_its_trainings(press, in_a_list):
 @BOTH_WAYS
 def test_who_has_made_something_stays(press, in_a_list):
     maker, other = factories.user("maker@example.org"), factories.user("other@example.org")
-    factories.generator(owner=maker)
+    pool = factories.pool(trained(owner=maker))
+    factories.study(pools=[pool], owner=maker)
     words = press(maker, in_a_list=in_a_list)
-    assert "has made generators: take the right “Active” away instead" in words
+    assert "has made generators and studies: take the right “Active” away instead" in words
     press(other, in_a_list=in_a_list)
     assert set(User.objects.filter(is_staff=False)) == {maker}

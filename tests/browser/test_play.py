@@ -185,6 +185,17 @@ def test_a_cycle_goes_either_way_and_a_hostile_file_is_named(visit):
     assert_accessible(page)
 
 
+def test_an_example_takes_an_upload_back_so_that_the_same_file_can_be_chosen_again(visit):
+    page = visit("classes")
+    upload = page.get_by_label("Or an image of your own")
+    own = bytes(page.evaluate(OWN_PICTURE))
+    upload.set_input_files({"name": "own.png", "mimeType": "image/png", "buffer": own})
+    expect(page.locator("#notes")).to_contain_text("the middle square was taken")
+    page.locator("[data-example]").first.click()
+    expect(page.locator("#notes")).not_to_contain_text("the middle square was taken")
+    expect(upload).to_have_value("")
+
+
 def test_an_enlargement_is_compared_under_a_slider_by_key(visit):
     page = visit("enlarge")
     expect(page.locator("#words")).to_contain_text("nearest neighbour ")
@@ -213,3 +224,23 @@ def test_the_launch_form_holds_a_long_name_on_a_phone(site, studies, person):
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     finally:
         site.manage("shell", "--no-imports", "-c", RENAME.format("Noisy digits"))
+
+
+NAMED = """
+from evalsite.lab.services import add_embedded
+added = add_embedded()
+type(added).jobs.filter(pk=added.pk).update(name={!r})
+"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_table_holds_a_long_name_beside_its_other_columns(site, person, width):
+    page = person(viewport={"width": width, "height": 740}).new_page()
+    site.manage("shell", "--no-imports", "-c", NAMED.format("W" * 80))
+    try:
+        page.goto(f"{site.url}/lab/")
+        expect(page.get_by_text("W" * 80)).to_be_visible()
+        wider = "each => each.scrollWidth - each.clientWidth"
+        assert page.locator(".scroll:has-text('WWW')").evaluate(wider) == 0
+    finally:
+        site.manage("shell", "--no-imports", "-c", f"{NAMED.format('')}added.delete()")

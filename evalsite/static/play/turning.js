@@ -31,12 +31,13 @@ export function show(pictures) {
   }
 }
 
-/** Hear which example was pressed. */
+/** Hear which example was pressed; a file that was chosen before is let go, so that it can be chosen again. */
 export function onExample(hear) {
   byId("examples").addEventListener("click", ({ target }) => {
     const pressed = target.closest("[data-example]");
     if (!pressed) return;
     for (const each of byId("examples").children) each.setAttribute("aria-pressed", each === pressed);
+    if (byId("upload")) byId("upload").value = "";
     hear(pressed.dataset.example, pressed.dataset.back);
   });
 }

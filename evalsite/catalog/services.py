@@ -40,6 +40,8 @@ def unique_slug(model: type[Dataset | Generator | Sweep], name: str) -> str:
     base = slugify(name)[:70] or "unnamed"
     taken = set(model._default_manager.filter(slug__startswith=base).values_list("slug", flat=True))
     taken |= {"train", "upload", "new"}  # pages of their own
+    if model is Generator:
+        taken |= {"real", "catch"}  # what tables of trials call other images
     numbered = (f"{base}-{number}" for number in range(2, len(taken) + 3))
     return next(slug for slug in (base, *numbered) if slug not in taken)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from django.db import transaction
@@ -21,8 +22,8 @@ from evalsite.studies import services
 from evalsite.studies.checks import MOST_LEVELS
 from evalsite.studies.design import Rules, condition_of
 from evalsite.studies.models import Protocol, Study
-from evalsite.studies.table import PERSON, SIMULATED, imported_file
-from scoring.columns import Text, as_text, joint_codes
+from evalsite.studies.table import PERSON, SIMULATED, TOGETHER, imported_file
+from scoring.columns import Codes, Text, as_text, joint_codes
 from scoring.files import Format, read_trials, write_trials
 from scoring.rules import BadTable
 from scoring.staircase import RULES, ConstantStimuli, rule_of
@@ -33,6 +34,8 @@ LONGEST_GENERATOR = 80
 LONGEST_REASON = 300
 MOST_NEW_GENERATORS = 100  # more of them are a column of something else
 MOST_QUESTIONS = 32_767  # what a small column holds
+SHORTEST_EXPOSURE_MS = 8  # a frame at 120 Hz
+SHORTEST_MEDIAN_MS = 30  # people take ten times as long
 CHUNK_ROWS = 20_000
 
 
@@ -140,6 +143,11 @@ def _printable(text: str) -> str:
 
 def _rules_of(table: TrialTable, protocol: str) -> Rules:
     """What the trials say of how they were shown; Refused if they are not of this protocol."""
+    _refuse_seconds(table)
+    if protocol not in TOGETHER:
+        _refuse_screens(table, protocol)
+    if protocol == Protocol.UNLIMITED:
+        _refuse_exposures(table)
     if protocol == Protocol.LIMITED:
         return _limited_rules(table)
     if protocol == Protocol.FLASH:
@@ -149,6 +157,44 @@ def _rules_of(table: TrialTable, protocol: str) -> Rules:
     if protocol == Protocol.SELECT:
         return _select_rules(table)
     return Rules()
+
+
+def _refuse_seconds(table: TrialTable) -> None:
+    """Columns of ms that can only be in seconds: no screen is so quick, and nobody."""
+    asked, taken = (own[np.isfinite(own)] for own in (table.exposure_ms, table.rt_ms))
+    if asked.size and asked.min() < SHORTEST_EXPOSURE_MS:
+        raise services.Refused(
+            f"exposure_ms is as short as {asked.min():g} ms, less than a screen's frame: "
+            "is it in seconds? Of images that stay until answered it is empty"
+        )
+    if taken.size and (median_ms := float(np.median(taken))) < SHORTEST_MEDIAN_MS:
+        raise services.Refused(
+            f"half of the answers take less than {median_ms:.3g} ms, which nobody can: "
+            "is rt_ms in seconds?"
+        )
+
+
+def _refuse_screens(table: TrialTable, protocol: str) -> None:
+    sizes = _screen_sizes(table)
+    if together := int((sizes > 1).sum()):
+        raise services.Refused(
+            f"{protocol} studies show one image at a time, and by the column screen "
+            f"{together:,} of {len(sizes):,} screens had several: is the protocol pair or select?"
+        )
+
+
+def _refuse_exposures(table: TrialTable) -> None:
+    timed = int((np.isfinite(table.exposure_ms) & ~table.catch).sum())
+    if timed:
+        raise services.Refused(
+            f"images of an unlimited study stay until answered, and {timed:,} trials have an "
+            "exposure_ms: is the protocol limited or flash?"
+        )
+
+
+def _screen_sizes(table: TrialTable) -> Codes:
+    """(S,) how many images each screen has."""
+    return np.unique(table.screens, return_counts=True)[1]
 
 
 def _timed(table: TrialTable, protocol: str) -> TrialTable:
@@ -177,18 +223,22 @@ def _flash_rules(table: TrialTable) -> Rules:
 
 
 def _pair_rules(table: TrialTable) -> Rules:
-    _, screen, sizes = np.unique(table.screens, return_inverse=True, return_counts=True)
-    paired = sizes[screen] == 2
-    if not paired.any():
+    sizes = _screen_sizes(table)
+    if not (sizes == 2).any():
         raise services.Refused(
             "a pair study needs the column screen: the two rows of a pair have the same word there"
         )
-    beside_real = bool((paired & ~table.fake & ~table.catch).any())
+    if others := int((sizes != 2).sum()):
+        raise services.Refused(
+            "a pair study shows two images at a time, and by the column screen "
+            f"{others:,} of {len(sizes):,} screens had another number"
+        )
+    beside_real = bool((~table.fake & ~table.catch).any())
     return Rules(against="real" if beside_real else "generators", allow_ties=bool(table.tied.any()))
 
 
 def _select_rules(table: TrialTable) -> Rules:
-    grid = int(np.unique(table.screens, return_counts=True)[1].max())
+    grid = int(_screen_sizes(table).max())
     if grid < 2:
         raise services.Refused(
             "a select study needs the column screen: the rows of a grid have the same word there"
@@ -212,7 +262,7 @@ def _condition(given: str, protocol: str, rules: Rules) -> str:
 def _questions_each(table: TrialTable) -> int:
     """How many images, pairs or grids an observer judged, on average."""
     observers, _ = joint_codes(table.study, table.observer)
-    return min(round(len(np.unique(table.screens)) / observers), MOST_QUESTIONS)
+    return min(round(len(_screen_sizes(table)) / observers), MOST_QUESTIONS)
 
 
 def _generators(table: TrialTable, dataset: Dataset) -> tuple[dict[str, Generator], list[str]]:
@@ -229,7 +279,7 @@ def _generators(table: TrialTable, dataset: Dataset) -> tuple[dict[str, Generato
             f"{MOST_NEW_GENERATORS} can be: does its column generator hold something else?"
         )
     slugs = {name: generator.slug for name, generator in known.items()}
-    _refuse_twice(slugs | {name: name.casefold() for name in new})
+    _refuse_twice(slugs | {name: normalize("NFKC", name).casefold() for name in new})
     return known, new
 
 

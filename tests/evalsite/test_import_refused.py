@@ -10,7 +10,7 @@ from evalsite.catalog.models import Generator
 from evalsite.studies import services, transfer
 from evalsite.studies.models import Study
 from tests import factories
-from tests.evalsite.trial_files import as_csv, kept_files, own, rows, run, taken, written
+from tests.evalsite.trial_files import as_csv, kept_files, own, pairs, rows, run, taken, written
 
 pytestmark = pytest.mark.django_db
 
@@ -39,9 +39,34 @@ REFUSED = {
     "no exposure, limited": (rows(), {"protocol": "limited"}, "needs exposure_ms"),
     "no exposure, flash": (rows(), {"protocol": "flash"}, "needs exposure_ms"),
     "measured exposures": (
-        [row | {"exposure_ms": n} for n, row in enumerate(rows())],
+        [row | {"exposure_ms": 500 + n} for n, row in enumerate(rows())],
         {"protocol": "limited"},
         r"at most \d+ exposures, got 36: exposure_ms is what was asked for",
+    ),
+    "exposures in seconds": (
+        rows(exposure_ms=0.5),
+        {"protocol": "limited"},
+        "exposure_ms is as short as 0.5 ms.* is it in seconds",
+    ),
+    "answers in seconds": (
+        [row | {"rt_ms": row["rt_ms"] / 1000} for row in rows()],
+        {},
+        "half of the answers take less than 0.456 ms.* is rt_ms in seconds",
+    ),
+    "exposures, unlimited": (
+        rows(exposure_ms=500),
+        {},
+        "36 trials have an exposure_ms: is the protocol limited or flash",
+    ),
+    "pairs, unlimited": (
+        pairs(),
+        {},
+        "18 of 18 screens had several: is the protocol pair or select",
+    ),
+    "half a pair": (
+        pairs()[1:],
+        {"protocol": "pair"},
+        "1 of 18 screens had another number",
     ),
     "another staircase": (
         rows(exposure_ms=500),
@@ -62,6 +87,11 @@ REFUSED = {
         rows(generators=["Ada", "ADA"]),
         {},
         "mean one generator.*'ADA', 'Ada'",
+    ),
+    "one generator in two spellings of Unicode": (
+        rows(generators=["Zo\u00e9", "Zoe\u0301"]),
+        {},
+        "mean one generator",
     ),
 }
 

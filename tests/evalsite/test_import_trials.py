@@ -87,6 +87,12 @@ def test_generators_are_known_by_slug_or_name_and_others_are_made(file, pools):
     assert set(Generator.objects.values_list("slug", flat=True)) == {"ada", "bob", "cy-d"}
 
 
+def test_a_generator_called_real_leaves_the_board_readable(client, file, digits, work):
+    taken(file(rows(generators=["Real!", "Catch"])), digits)
+    work()
+    assert set(rows_of(board_page(client, dataset="digits"))) == {"real-2", "catch-2"}
+
+
 def test_a_generator_of_another_data_set_is_not_meant(file, pools):
     study = taken(file(rows(generators=["ada"])), factories.dataset("Others"))
     assert set(own(study).generator) == {"", "ada-2"}

@@ -91,11 +91,15 @@ def _refuse_of_other_task(options: argparse.Namespace) -> None:
 def _chosen(options: argparse.Namespace) -> TrialTable:
     """The table that is asked for, with the flags of the criteria that are."""
     source = sys.stdin.buffer if options.trials == "-" else options.trials
-    table = read_trials(source, task=options.task)
+    table = read_trials(source, task=options.task, unread=_say_unread)
     asked = {name: getattr(options, name) for name in CRITERIA}
     if any(value is not None for value in asked.values()):
         table = exclude(table, Criteria(**asked))
     return table.where(~table.flagged) if options.exclude_flagged else table
+
+
+def _say_unread(names: list[str]) -> None:
+    print(f"scoring: columns not read: {', '.join(names)}", file=sys.stderr)
 
 
 def _export(table: TrialTable, path: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal, TextIO, cast
 from scoring.dictionary import Task
 from scoring.parquet import as_parquet, read_parquet
 from scoring.rules import BadTable
-from scoring.table import TrialTable, read_csv, write_csv
+from scoring.table import TrialTable, Unread, read_csv, write_csv
 
 Format = Literal["csv", "parquet"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet")
@@ -23,12 +23,15 @@ OTHER_KINDS = {
     b"\x28\xb5\x2f\xfd": "compressed by Zstandard; unpack it first",
     b"PK\x03\x04": "a ZIP archive or a spreadsheet; unpack it, or save the table as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet; save the table as CSV",
+    b"\xff\xfe\0\0": "in UTF-32; save it as CSV in UTF-8",
     b"\xff\xfe": "in UTF-16; save it as CSV in UTF-8",
     b"\xfe\xff": "in UTF-16; save it as CSV in UTF-8",
 }
 
 
-def read_trials(source: str | PathLike[str] | BinaryIO, *, task: Task = "real") -> TrialTable:
+def read_trials(
+    source: str | PathLike[str] | BinaryIO, *, task: Task = "real", unread: Unread | None = None
+) -> TrialTable:
     """Read a trial table, CSV (as `read_csv`) or Parquet, whatever its file is called.
 
     In Parquet columns may come in any order; those of other names are not read. Ids may be text or
@@ -36,6 +39,7 @@ def read_trials(source: str | PathLike[str] | BinaryIO, *, task: Task = "real") 
 
     Args:
         source: a path, or a file open for reading bytes. task: what people were asked.
+        unread: called with the names of the columns that are not read, if there are any.
 
     Raises:
         BadTable: every bad row by line (CSV) or row (Parquet) and reason, or what is wrong with
@@ -44,8 +48,8 @@ def read_trials(source: str | PathLike[str] | BinaryIO, *, task: Task = "real") 
     """
     if isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
-            return _read(file, task)
-    return _read(source if source.seekable() else io.BytesIO(source.read()), task)
+            return _read(file, task, unread)
+    return _read(source if source.seekable() else io.BytesIO(source.read()), task, unread)
 
 
 def write_trials(
@@ -68,16 +72,16 @@ def write_trials(
         target.write(as_parquet(table))
 
 
-def _read(file: BinaryIO, task: Task) -> TrialTable:
+def _read(file: BinaryIO, task: Task, unread: Unread | None) -> TrialTable:
     start = file.read(4)
     file.seek(-len(start), io.SEEK_CUR)
     if start == PARQUET:
-        return read_parquet(file, task=task)
+        return read_parquet(file, task=task, unread=unread)
     for magic, kind in OTHER_KINDS.items():
         if start.startswith(magic):
             raise BadTable([f"the file is {kind}"])
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     try:
-        return read_csv(text, task=task)
+        return read_csv(text, task=task, unread=unread)
     finally:
         text.detach()  # the file stays its owner's to close

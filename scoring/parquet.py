@@ -11,13 +11,22 @@ import numpy as np
 from scoring.columns import Numbers, Text, as_text
 from scoring.dictionary import DATA_DICTIONARY, NUMERIC, Column, Task
 from scoring.rules import BadTable
-from scoring.table import COLUMNS, TrialTable, checked_table, require_columns
+from scoring.table import (
+    COLUMNS,
+    TrialTable,
+    Unread,
+    checked_table,
+    require_columns,
+    tell_unread,
+)
 
 MOST_ROWS = 10_000_000
 MOST_BYTES = 2**32
 
 
-def read_parquet(file: BinaryIO, *, task: Task = "real") -> TrialTable:
+def read_parquet(
+    file: BinaryIO, *, task: Task = "real", unread: Unread | None = None
+) -> TrialTable:
     """Read a trial table from a Parquet file; `scoring.files.read_trials` says more.
 
     Raises:
@@ -27,6 +36,7 @@ def read_parquet(file: BinaryIO, *, task: Task = "real") -> TrialTable:
     try:
         opened = parquet.ParquetFile(file)
         names = _wanted_names(opened.schema_arrow, task)
+        tell_unread([own for own in opened.schema_arrow.names if own not in names.values()], unread)
         _refuse_types(arrow, opened.schema_arrow, names)
         _refuse_sizes(opened.metadata, set(names.values()))
         found = opened.read(columns=list(names.values()))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, islice
+from textwrap import shorten
 from typing import Any, TextIO
 
 import numpy as np
@@ -14,11 +15,16 @@ from numpy.typing import NDArray
 
 from scoring.columns import Codes, Mask, Numbers, Text, as_text, factorise, has_word, joint_codes
 from scoring.dictionary import NEEDED, NUMERIC, Task
-from scoring.rules import BadTable, Check, refuse_broken, rules
+from scoring.rules import NUL, BadTable, Check, refuse_broken, rules
 
 CHUNK_ROWS = 500
 EXCLUDED = "excluded_"
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
+LONGEST_FOUND = 300
+OTHER_TEXTS = {"{": "JSON", "[": "JSON", "<": "a web page or XML"}
+
+Unread = Callable[[list[str]], None]
+"""Told once which columns of a file, if any, are not read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +155,10 @@ COLUMNS = tuple(field.name for field in fields(TrialTable))
 def require_columns(present: Iterable[str], task: Task) -> None:
     """Raise BadTable unless all columns are there that the task needs."""
     needed = (*NEEDED, "generator") if task == "name" else NEEDED
-    missing = [name for name in needed if name not in set(present)]
+    present = list(present)
+    missing = [name for name in needed if name not in present]
     if missing:
-        found = ", ".join(present) or "none"
+        found = shorten(", ".join(present), LONGEST_FOUND, placeholder=" …") or "none"
         raise BadTable([f"missing columns: {', '.join(missing)} (found: {found})"])
 
 
@@ -203,7 +210,7 @@ def _small_letters(column: Text) -> Text:
     return as_text(name.lower() for name in names)[codes]
 
 
-def read_csv(file: TextIO, *, task: Task = "real") -> TrialTable:
+def read_csv(file: TextIO, *, task: Task = "real", unread: Unread | None = None) -> TrialTable:
     """Read a trial table: CSV, comma-separated, UTF-8 with or without BOM, a header line first.
 
     Columns may come in any order; columns of other names are not read. A cell's surrounding space
@@ -211,12 +218,13 @@ def read_csv(file: TextIO, *, task: Task = "real") -> TrialTable:
 
     Args:
         file: open for reading text, best with `newline=""`. task: what people were asked.
+        unread: called with the names of the columns that are not read, if there are any.
 
     Raises:
         BadTable: every bad row by line number and reason, or what is wrong with the file.
     """
     try:
-        return _read(file, task)
+        return _read(file, task, unread)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise BadTable(
@@ -257,14 +265,14 @@ class _Tidy(dict[str, str]):
         return tidy
 
 
-def _read(file: TextIO, task: Task) -> TrialTable:
+def _read(file: TextIO, task: Task, unread: Unread | None) -> TrialTable:
     first_line = next(iter(file), "").removeprefix("\ufeff")
-    if not first_line.strip():
-        raise BadTable(["the file is empty, or its first line is; a header line is needed"])
+    _refuse_no_header(first_line)
     reader = csv.reader(chain([first_line], file), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader)]
         _check_header(header, task)
+        tell_unread(header, unread)
         cells, lines, misshapen = _read_cells(reader, header)
     except csv.Error as error:
         raise BadTable([f"line {reader.line_num}: not CSV: {error}"]) from error
@@ -282,6 +290,24 @@ def _read(file: TextIO, task: Task) -> TrialTable:
     return checked_table(
         columns, places, place="line", task=task, checks=checks, misshapen=misshapen
     )
+
+
+def _refuse_no_header(line: str) -> None:
+    if not line.strip():
+        raise BadTable(["the file is empty, or its first line is; a header line is needed"])
+    if NUL in line:
+        raise BadTable(["the file holds NUL characters, as in UTF-16; save it as CSV in UTF-8"])
+    if line[0] in OTHER_TEXTS:
+        raise BadTable([f"the file is {OTHER_TEXTS[line[0]]}; save the table as CSV"])
+    if line.lower().startswith("sep="):
+        raise BadTable([f"the first line is {line.strip()!r}; remove it, the header goes first"])
+
+
+def tell_unread(present: Iterable[str], unread: Unread | None) -> None:
+    """Say which of a file's columns no trial table has."""
+    others = [name for name in present if name and name not in COLUMNS]
+    if others and unread:
+        unread(others)
 
 
 def _check_header(header: Sequence[str], task: Task) -> None:

@@ -86,12 +86,18 @@ def import_trials(request: HttpRequest) -> HttpResponse:
         except (BadTable, services.Refused) as error:
             form.add_error(None, ["Nothing was imported.", *transfer.reasons_of(error)])
         else:
-            messages.success(request, f"Imported {study.design['trials']:,} trials.")
+            messages.success(request, _summary(study))
             return redirect(study)
     needed = [column for column in DATA_DICTIONARY if column.needed]
     others = [column for column in DATA_DICTIONARY if not column.needed]
     context = {"form": form, "needed": needed, "others": others}
     return render(request, "studies/import.html", context)
+
+
+def _summary(study: Study) -> str:
+    unread = ", ".join(study.design["columns_not_read"])
+    said = f"Imported {study.design['trials']:,} trials."
+    return f"{said} Columns that were not read: {unread}." if unread else said
 
 
 @login_required

@@ -24,6 +24,7 @@ from evalsite.studies.design import Rules, condition_of
 from evalsite.studies.models import Protocol, Study
 from evalsite.studies.table import PERSON, SIMULATED, TOGETHER, imported_file
 from scoring.columns import Codes, Text, as_text, joint_codes
+from scoring.dictionary import Task
 from scoring.files import Format, read_trials, write_trials
 from scoring.rules import BadTable
 from scoring.staircase import RULES, ConstantStimuli, rule_of
@@ -31,6 +32,7 @@ from scoring.table import TrialTable, write_csv
 
 LONGEST_NAME, LONGEST_CONDITION, LONGEST_SOURCE = 120, 80, 200
 LONGEST_GENERATOR = 80
+LONGEST_COLUMN, MOST_COLUMNS = 40, 50
 LONGEST_REASON = 300
 MOST_NEW_GENERATORS = 100  # more of them are a column of something else
 MOST_QUESTIONS = 32_767  # what a small column holds
@@ -64,7 +66,9 @@ def import_trials(
         Refused: the table is sound but not of this protocol, or its names cannot be used.
         OSError: the file cannot be read.
     """
-    table = read_trials(path, task="name" if protocol == Protocol.NAME else "real")
+    unread: list[str] = []
+    task: Task = "name" if protocol == Protocol.NAME else "real"
+    table = read_trials(path, task=task, unread=unread.extend)
     rules = _rules_of(table, protocol)
     source = _printable(source or path.name)[:LONGEST_SOURCE] or "a file"
     study = Study(
@@ -85,7 +89,7 @@ def import_trials(
     known, new = _generators(table, dataset)
     made = _make_generators(new, study)
     try:
-        _keep(study, table, known | made, path)
+        _keep(study, table, known | made, path, unread)
     except BaseException:
         imported_file(study.trials_key).unlink(missing_ok=True)
         Generator.objects.filter(pk__in=[generator.pk for generator in made.values()]).delete()
@@ -279,7 +283,7 @@ def _generators(table: TrialTable, dataset: Dataset) -> tuple[dict[str, Generato
             f"{MOST_NEW_GENERATORS} can be: does its column generator hold something else?"
         )
     slugs = {name: generator.slug for name, generator in known.items()}
-    _refuse_twice(slugs | {name: normalize("NFKC", name).casefold() for name in new})
+    _refuse_twice(slugs | {name: _alike(name) for name in new})
     return known, new
 
 
@@ -296,13 +300,18 @@ def _refuse_names(names: Sequence[str]) -> None:
 
 def _find(name: str, ours: Iterable[Generator]) -> Generator | None:
     by_slug = [generator for generator in ours if generator.slug == name.casefold()]
-    by_name = [generator for generator in ours if generator.name.casefold() == name.casefold()]
+    by_name = [generator for generator in ours if _alike(generator.name) == _alike(name)]
     if not by_slug and len(by_name) > 1:
         slugs = ", ".join(generator.slug for generator in by_name)
         raise services.Refused(
             f"{name!r} is the name of several generators here; say which: {slugs}"
         )
     return next(iter(by_slug + by_name), None)
+
+
+def _alike(name: str) -> str:
+    """The same for names that look the same but for capitals."""
+    return normalize("NFKC", name).casefold()
 
 
 def _refuse_twice(meant: Mapping[str, str]) -> None:
@@ -330,13 +339,19 @@ def _make_generators(names: Iterable[str], study: Study) -> dict[str, Generator]
     }
 
 
-def _keep(study: Study, table: TrialTable, generators: Mapping[str, Generator], path: Path) -> None:
+def _keep(
+    study: Study,
+    table: TrialTable,
+    generators: Mapping[str, Generator],
+    path: Path,
+    unread: Sequence[str],
+) -> None:
     slugs = {name: generator.slug for name, generator in generators.items()}
     own = _pseudonymous(table, study.code, slugs)
     file = imported_file(study.trials_key)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(own, file, "parquet")
-    study.design = _design(study, own, generators.values(), path)
+    study.design = _design(study, own, generators.values(), path, unread)
     study.design_hash = services.hash_design(study.design)
     with transaction.atomic():
         study.save()
@@ -379,7 +394,11 @@ def _renamed(column: Text, names: Mapping[str, str]) -> Text:
 
 
 def _design(
-    study: Study, table: TrialTable, generators: Iterable[Generator], path: Path
+    study: Study,
+    table: TrialTable,
+    generators: Iterable[Generator],
+    path: Path,
+    unread: Sequence[str],
 ) -> dict[str, Any]:
     """What is known of an experiment that was run elsewhere."""
     with path.open("rb") as file:
@@ -392,6 +411,7 @@ def _design(
         "rules": study.rules_json,
         "imported_from": study.imported_from,
         "sha256": digest,
+        "columns_not_read": [_printable(name)[:LONGEST_COLUMN] for name in unread[:MOST_COLUMNS]],
         "trials": len(table),
         "observers": len(people),
         "simulated_observers": len(set(table.observer) - people),

@@ -87,6 +87,18 @@ def test_generators_are_known_by_slug_or_name_and_others_are_made(file, pools):
     assert set(Generator.objects.values_list("slug", flat=True)) == {"ada", "bob", "cy-d"}
 
 
+def test_columns_that_are_not_read_are_told(file, digits):
+    said = run(file([row | {"model": "x", "RT": 4} for row in rows()]), digits)
+    assert said.endswith("columns not read: model, rt\n")
+    assert Study.objects.get().design["columns_not_read"] == ["model", "rt"]
+
+
+def test_a_name_in_another_spelling_of_unicode_is_known(file, digits):
+    known = factories.generator("Zo\u00e9", of=digits)
+    taken(file(rows(generators=["Zoe\u0301"])), digits)
+    assert Generator.objects.get() == known
+
+
 def test_a_generator_called_real_leaves_the_board_readable(client, file, digits, work):
     taken(file(rows(generators=["Real!", "Catch"])), digits)
     work()

@@ -42,6 +42,15 @@ def as_json(table, **options):
     return json.loads(json.dumps(report(table, **options).as_dict()))
 
 
+def test_the_command_names_the_columns_that_it_does_not_read(trials, tmp_path, capsys):
+    assert main([trials, "--draws", "100"]) == 0
+    assert capsys.readouterr().err == ""
+    other = tmp_path / "other.csv"
+    other.write_text(TEXT.replace("generator", "model", 1), encoding="utf-8")
+    assert main([str(other), "--draws", "100"]) == 0
+    assert capsys.readouterr().err == "scoring: columns not read: model\n"
+
+
 def test_json_has_the_digits_of_score_and_of_everything_else(trials, capsys):
     assert main([trials, "--json", "--draws", "200", "--seed", "3"]) == 0
     printed = json.loads(capsys.readouterr().out)

@@ -88,6 +88,19 @@ def test_a_stream_that_cannot_be_wound_back_is_read_too():
     assert len(read_trials(Pipe(parquet_of(GOOD)))) == 2
 
 
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_columns_that_are_not_read_are_told(file_format):
+    columns = GOOD | {"model": ["gan", ""], "rt": [1, 2]}
+    lines = [
+        ",".join(columns),
+        *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
+    ]
+    content = "\n".join(lines).encode() if file_format == "csv" else parquet_of(columns)
+    told = []
+    read_trials(io.BytesIO(content), unread=told.extend)
+    assert told == ["model", "rt"]
+
+
 def test_parquet_may_hold_whole_number_ids_categories_and_timestamps():
     moment = np.array(["2026-05-01T10:00:00.250", "NaT"], dtype="datetime64[ns]")
     columns = {
@@ -189,8 +202,19 @@ def zipped():
             "the file is a ZIP archive or a spreadsheet; unpack it, or save the table as CSV",
         ),
         ("observer,truth".encode("utf-16"), "the file is in UTF-16; save it as CSV in UTF-8"),
+        ("observer".encode("utf-32"), "the file is in UTF-32; save it as CSV in UTF-8"),
+        (
+            "observer".encode("utf-16-le"),
+            "the file holds NUL characters, as in UTF-16; save it as CSV in UTF-8",
+        ),
+        (b'[{"observer": "ann"}]', "the file is JSON; save the table as CSV"),
+        (b"<!DOCTYPE html>", "the file is a web page or XML; save the table as CSV"),
+        (b"sep=,\nobserver\n", "the first line is 'sep=,'; remove it, the header goes first"),
         (b"", "the file is empty, or its first line is; a header line is needed"),
-        (b"\x00\x01\x02", "missing columns: observer, stimulus, truth, response (found: \0\1\2)"),
+        (
+            b"\x00\x01\x02",
+            "the file holds NUL characters, as in UTF-16; save it as CSV in UTF-8",
+        ),
         (b"observer,\xe9", "the file is not UTF-8 (byte 0xe9); save it as CSV in UTF-8"),
         (b"a" * 200_000, "line 1: not CSV: field larger than field limit (131072)"),
     ],

@@ -68,8 +68,9 @@ def _summary(study: Study) -> str:
     design = study.design
     place = ", ".join(filter(None, [str(study.dataset), study.protocol, study.condition]))
     names = ", ".join(generator["slug"] for generator in design["generators"])
+    unread = ", ".join(design["columns_not_read"])
     return (
         f"{design['trials']:,} trials of {design['observers']:,} people and "
         f"{design['simulated_observers']:,} simulated observers are study {study.code}\n"
-        f"board: {place}\ngenerators: {names}"
+        f"board: {place}\ngenerators: {names}" + (f"\ncolumns not read: {unread}" if unread else "")
     )

@@ -286,18 +286,33 @@ def rule_of(table: TrialTable) -> Staircase:
     else constant stimuli at the levels found, if these are few and some shorter than the exposures
     of the limited protocol; else the weighted rule.
     """
-    table = table.where(np.isfinite(table.exposure_ms))
-    _, block = joint_codes(table.study, table.observer, table.block)
-    order = np.lexsort((table.position, block))
-    changes = np.diff(table.exposure_ms[order])[np.diff(block[order]) == 0]
-    changes = changes[changes != 0]
+    changes = _changes(table)
     up_downs = [rule for rule in RULES.values() if isinstance(rule, UpDown)]
-    explained = [np.isin(changes, (-rule.step_down_ms, rule.step_up_ms)).sum() for rule in up_downs]
-    levels = np.unique(table.exposure_ms)
+    explained = [_explained(changes, rule) for rule in up_downs]
+    levels = np.unique(table.exposure_ms[np.isfinite(table.exposure_ms)])
     few_levels = 2 <= levels.size <= MOST_LEVELS and 1 <= levels[0] < SHORTEST_LIMITED_MS
     if few_levels and 2 * max(explained) < changes.size:
         return ConstantStimuli(tuple(levels.tolist()))
     return up_downs[int(np.argmax(explained))]
+
+
+def explains(rule: UpDown, table: TrialTable) -> bool:
+    """Whether exposures change at all within blocks, and half of the changes are the rule's steps."""
+    changes = _changes(table)
+    return bool(changes.size and 2 * _explained(changes, rule) >= changes.size)
+
+
+def _changes(table: TrialTable) -> Floats:
+    """By how much each exposure differs from the one before it in the block, where it does."""
+    table = table.where(np.isfinite(table.exposure_ms))
+    _, block = joint_codes(table.study, table.observer, table.block)
+    order = np.lexsort((table.position, block))
+    changes = np.diff(table.exposure_ms[order])[np.diff(block[order]) == 0]
+    return changes[changes != 0]
+
+
+def _explained(changes: Floats, rule: UpDown) -> int:
+    return int(np.isin(changes, (-rule.step_down_ms, rule.step_up_ms)).sum())
 
 
 def trials_run_by(rule: Staircase, table: TrialTable) -> tuple[TrialTable, Codes]:

@@ -27,7 +27,7 @@ from scoring.columns import Codes, Text, as_text, joint_codes
 from scoring.dictionary import Task
 from scoring.files import Format, read_trials, write_trials
 from scoring.rules import BadTable
-from scoring.staircase import RULES, ConstantStimuli, rule_of
+from scoring.staircase import RULES, ConstantStimuli, UpDown, explains, rule_of
 from scoring.table import TrialTable, write_csv
 
 LONGEST_NAME, LONGEST_CONDITION, LONGEST_SOURCE = 120, 80, 200
@@ -220,9 +220,16 @@ def _limited_rules(table: TrialTable) -> Rules:
 
 
 def _flash_rules(table: TrialTable) -> Rules:
-    rule = rule_of(_timed(table, "flash"))
+    timed = _timed(table, "flash")
+    rule = rule_of(timed)
     if isinstance(rule, ConstantStimuli):
         return Rules(staircase="constant", exposures_ms=tuple(map(round, rule.levels_ms)))
+    if not (isinstance(rule, UpDown) and explains(rule, timed)):
+        raise services.Refused(
+            "within blocks exposure_ms changes by none of the rules of a flash study: weighted (10 "
+            "ms less or 30 more), 3-down-1-up (30 ms either way) or up to 12 constant levels. Do "
+            "block and position give the trials' order? Fixed exposures are of the protocol limited"
+        )
     return Rules(staircase=next(name for name, known in RULES.items() if known == rule))
 
 

@@ -68,8 +68,18 @@ REFUSED = {
         {"protocol": "pair"},
         "1 of 18 screens had another number",
     ),
-    "another staircase": (
+    "one exposure, flash": (
         rows(exposure_ms=500),
+        {"protocol": "flash"},
+        "none of the rules of a flash study.* of the protocol limited",
+    ),
+    "other steps": (
+        [row | {"exposure_ms": 100 + 16.7 * (n % 23)} for n, row in enumerate(rows())],
+        {"protocol": "flash"},
+        "none of the rules of a flash study.* give the trials' order",
+    ),
+    "another staircase": (
+        [row | {"exposure_ms": 500 - 10 * (n % 2)} for n, row in enumerate(rows())],
         {"protocol": "flash", "condition": "two down"},
         "these exposures are those of the weighted staircase, not of 'two down'",
     ),

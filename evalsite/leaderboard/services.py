@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,43 +24,59 @@ from scoring.naming_report import NamingReport, naming_report, rightly_named
 from scoring.report import Report, report
 from scoring.table import TrialTable
 
+ASK_AGAIN_S = 60
 REST = 10  # a report is written anew after so many times the seconds it took
 
 
 def score_if_due(study: Study) -> None:
-    """Score a study that has new answers; of several messages that ask for it, the first does."""
-    if Study.objects.filter(pk=study.pk, scores_due=True).update(scores_due=False):
-        refresh_scores(study)
-        Study.objects.filter(pk=study.pk).update(report_due=True)
-        _ask_for_report(study)
+    """Score a study that has new answers; of several messages that ask for it, the first does.
+
+    It stays due until its scores are there: work that fails or is killed is asked for again.
+    """
+    if not Study.objects.filter(pk=study.pk, scores_due=True).exists():
+        return
+    read = _answers_so_far(study)
+    refresh_scores(study)
+    Study.objects.filter(pk=study.pk).update(scores_due=False, report_due=True)
+    if _answers_so_far(study) != read:
+        ask_for_scores(study)  # others came meanwhile, or a later scoring may have ended before
+    if _is_rested(study):
+        enqueue("report", study.pk)
+
+
+def _answers_so_far(study: Study) -> tuple[int, list[tuple[int, int]]]:
+    """What changes with every answer on the study's board that comes or goes."""
+    together = Study.objects.beside(study).order_by("pk")
+    count = Response.objects.of_studies(together).count()
+    return count, list(together.values_list("pk", "revision"))
 
 
 def refresh_scores(study: Study) -> None:
     """Score a study, and the board it belongs to, from every answer so far."""
     together = list(Study.objects.beside(study).order_by("pk"))
-    counted = Response.objects.of_studies(together).count()
     for simulated in (False, True):
         own = standings([study], simulated=simulated)
         board = own if together == [study] else standings(together, simulated=simulated)
         _store(own, study, simulated=simulated, of_study=study)
         _store(board, study, simulated=simulated, of_study=None)
-    if Response.objects.of_studies(together).count() != counted:
-        ask_for_scores(study)  # a later scoring may have ended before this one
 
 
-def _ask_for_report(study: Study) -> None:
+def _is_rested(study: Study) -> bool:
     """A report reads all answers, so that it may take only its share of the time."""
     last = study.reports.order_by("-computed_at").first()
     rest = timedelta(seconds=REST * last.content["seconds"]) if last else timedelta()
-    if last is None or timezone.now() >= last.computed_at + rest:
-        enqueue("report", study.pk)
+    return last is None or timezone.now() >= last.computed_at + rest
 
 
 def report_if_due(study: Study) -> None:
     """Write the reports of a study that was scored since; of several messages, the first does."""
-    if Study.objects.filter(pk=study.pk, report_due=True).update(report_due=False):
-        for simulated in (False, True):
-            refresh_report(study, simulated=simulated)
+    if not Study.objects.filter(pk=study.pk, report_due=True).exists():
+        return
+    read = _answers_so_far(study)
+    for simulated in (False, True):
+        refresh_report(study, simulated=simulated)
+    if _answers_so_far(study) == read:
+        Study.objects.filter(pk=study.pk).update(report_due=False)
 
 
 def refresh_report(study: Study, *, simulated: bool) -> None:
@@ -108,11 +125,17 @@ def _metrics(study: Study) -> dict[str, dict[str, float]]:
 
 
 def catch_up() -> None:
-    """Ask again for what was to be scored and was lost on the way."""
-    for pk in Study.objects.filter(scores_due=True).values_list("pk", flat=True):
-        enqueue("score", pk)
-    for study in Study.objects.filter(report_due=True):
-        _ask_for_report(study)
+    """Ask again for what was to be scored and was lost on the way, or with a worker."""
+    for study in Study.objects.filter(scores_due=True):
+        _ask_again("score", study)
+    for study in filter(_is_rested, Study.objects.filter(report_due=True)):
+        _ask_again("report", study)
+
+
+def _ask_again(task: str, study: Study) -> None:
+    """Send a message, but not while an earlier one from here may still be worked on."""
+    if cache.add(f"asked-again-{task}-{study.code}", True, ASK_AGAIN_S):
+        enqueue(task, study.pk)
 
 
 def _store(found: Standings, study: Study, *, simulated: bool, of_study: Study | None) -> None:

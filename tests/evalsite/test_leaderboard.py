@@ -179,6 +179,42 @@ def test_scores_whose_message_was_lost_are_asked_for_again(study, enqueued, pool
     assert [task for task, _ in enqueued].count("gather") == len(pools)
 
 
+def killed(*args, **kwargs):
+    raise SystemExit
+
+
+def test_scores_whose_worker_was_killed_are_asked_for_again_but_not_at_once(
+    study, enqueued, monkeypatch
+):
+    factories.finished(study)
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "standings", killed)
+        with pytest.raises(SystemExit):
+            services.score_if_due(study)
+    enqueued.clear()
+    services.catch_up()
+    services.catch_up()
+    assert enqueued == [("score", study.pk)]
+    services.score_if_due(study)
+    assert Score.objects.of_study(study).exists()
+    assert not Study.objects.filter(scores_due=True).exists()
+
+
+def test_a_report_whose_worker_was_killed_is_asked_for_again(study, enqueued, monkeypatch):
+    factories.finished(study)
+    services.score_if_due(study)
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "trial_table", killed)
+        with pytest.raises(SystemExit):
+            services.report_if_due(study)
+    enqueued.clear()
+    services.catch_up()
+    assert enqueued == [("report", study.pk)]
+    services.report_if_due(study)
+    assert study.reports.count() == 2
+    assert not Study.objects.filter(report_due=True).exists()
+
+
 def test_studies_of_one_data_set_and_protocol_share_a_board_but_not_a_page(study, pools, work):
     other = factories.study(pools=pools, trials=12, practice_trials=0)
     factories.finished(study)

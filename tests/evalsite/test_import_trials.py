@@ -58,6 +58,17 @@ def test_a_file_becomes_a_closed_study_whose_trials_count_on_the_board(client, f
     assert "Of 2019" in client.get(reverse("studies")).content.decode()
 
 
+def test_until_the_answers_are_counted_nobody_is_said_not_to_have_answered(
+    client, file, digits, work
+):
+    study = taken(file([row | {"response": ""} for row in rows()]), digits)
+    before = client.get(study.get_absolute_url()).content.decode()
+    work()
+    after = client.get(study.get_absolute_url()).content.decode()
+    assert ("being counted" in before, "Nobody answered" in before) == (True, False)
+    assert ("being counted" in after, "Nobody answered" in after) == (False, True)
+
+
 def test_imported_trials_stand_beside_those_given_here(client, study, file, work):
     factories.finished(study)
     imported = taken(file(rows(generators=["ada"])), study.dataset)

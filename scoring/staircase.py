@@ -307,8 +307,8 @@ def _changes(table: TrialTable) -> Floats:
     table = table.where(np.isfinite(table.exposure_ms))
     _, block = joint_codes(table.study, table.observer, table.block)
     order = np.lexsort((table.position, block))
-    changes = np.diff(table.exposure_ms[order])[np.diff(block[order]) == 0]
-    return changes[changes != 0]
+    changes: Floats = np.diff(table.exposure_ms[order])[np.diff(block[order]) == 0]
+    return np.asarray(changes[changes != 0])
 
 
 def _explained(changes: Floats, rule: UpDown) -> int:

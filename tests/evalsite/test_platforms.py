@@ -48,7 +48,7 @@ def test_consent_sends_the_form_to_the_address_people_came_by(short_study):
     assert "so that you can be paid" not in Browser(short_study).get("take_part").content.decode()
 
 
-@pytest.mark.parametrize("name", ["x" * 81, "tab\t", "né", "", " ", "\x00"])
+@pytest.mark.parametrize("name", ["x" * 81, "tab\t", "né", "", " ", "\x00", "{{%PROLIFIC_PID%}}"])
 def test_a_name_that_cannot_be_one_is_not_taken(name):
     assert arrival_of({"PROLIFIC_PID": name}) == Arrival()
     assert arrival_of({**PROLIFIC, "STUDY_ID": name}).platform_study == ""

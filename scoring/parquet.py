@@ -41,7 +41,7 @@ def read_parquet(
         _refuse_sizes(opened.metadata, set(names.values()))
         found = opened.read(columns=list(names.values()))
         columns = {name: _column(arrow, found[own], name) for name, own in names.items()}
-    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (arrow.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise BadTable([f"not a Parquet file that can be read: {reason}"]) from error
     rows = found.num_rows
@@ -85,8 +85,11 @@ def _fits(types: Any, name: str, kind: Any) -> bool:
         return True
     if name in NUMERIC:
         return bool(types.is_floating(kind))
-    text = types.is_string(kind) or types.is_large_string(kind)
-    return bool(text or (name == "answered_at" and types.is_timestamp(kind)))
+    return bool(_is_text(types, kind) or (name == "answered_at" and types.is_timestamp(kind)))
+
+
+def _is_text(types: Any, kind: Any) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def _refuse_sizes(metadata: Any, wanted: set[str]) -> None:
@@ -106,6 +109,8 @@ def _column(arrow: Any, found: Any, name: str) -> Numbers | Text:
     whole = found.unify_dictionaries().combine_chunks()
     if name in NUMERIC:
         return _numbers(arrow, whole)
+    if arrow.types.is_string_view(whole.type):
+        whole = whole.cast(arrow.large_string())
     encoded = whole if arrow.types.is_dictionary(whole.type) else whole.dictionary_encode()
     values = encoded.dictionary
     if arrow.types.is_timestamp(values.type):

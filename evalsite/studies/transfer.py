@@ -250,6 +250,8 @@ def _pair_rules(table: TrialTable) -> Rules:
 
 def _select_rules(table: TrialTable) -> Rules:
     grid = int(_screen_sizes(table).max())
+    if grid == 2:
+        raise services.Refused("two images together are a pair: is the protocol pair?")
     if grid < 2:
         raise services.Refused(
             "a select study needs the column screen: the rows of a grid have the same word there"

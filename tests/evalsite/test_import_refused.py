@@ -85,6 +85,7 @@ REFUSED = {
     ),
     "no pairs": (rows(), {"protocol": "pair"}, "a pair study needs the column screen"),
     "no grids": (rows(), {"protocol": "select"}, "a select study needs the column screen"),
+    "pairs, select": (pairs(), {"protocol": "select"}, "is the protocol pair"),
     "a long condition": (rows(), {"condition": "x" * 81}, "at most 80 characters, got 81"),
     "a long name": (rows(generators=["g" * 81]), {}, "1 to 80 printable characters"),
     "a name that cannot be seen": (rows(generators=["a\u202eb"]), {}, r"got 'a\\u202eb'"),

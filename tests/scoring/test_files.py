@@ -88,6 +88,16 @@ def test_a_stream_that_cannot_be_wound_back_is_read_too():
     assert len(read_trials(Pipe(parquet_of(GOOD)))) == 2
 
 
+def test_parquet_may_hold_text_as_views():
+    columns = GOOD | {"observer": pa.array(["ann", "bob"], pa.string_view())}
+    assert read_trials(io.BytesIO(parquet_of(columns))).observer.tolist() == ["ann", "bob"]
+
+
+def test_a_time_that_no_calendar_has_is_refused():
+    columns = GOOD | {"answered_at": pa.array([-(10**18)] * 2, pa.timestamp("ms"))}
+    assert "date value out of range" in refusal(parquet_of(columns))
+
+
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
 def test_columns_that_are_not_read_are_told(file_format):
     columns = GOOD | {"model": ["gan", ""], "rt": [1, 2]}

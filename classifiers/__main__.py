@@ -10,7 +10,11 @@ for _name, _value in (
 ):
     os.environ.setdefault(_name, _value)  # read when torch and ONNX Runtime are first imported
 
-from classifiers.commands import main  # noqa: E402
+try:
+    from classifiers.commands import main
+except KeyboardInterrupt:  # what is imported takes seconds
+    print("error: interrupted", file=sys.stderr)
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,11 +1,11 @@
-"""The commands: what each is asked, and what it prints."""
+"""Classifiers: networks that name what images show, to measure generators with and to attack."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,20 +18,15 @@ from classifiers.errors import ClassifierError
 from classifiers.measuring import labels_for, measured
 from classifiers.training import Progress
 from pools.errors import PoolError, SourceError
-
-FAILED = 2
+from terminal.ending import ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after one line on stderr that says what is wrong."""
     options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = options.run
-    try:
-        run(options)
-    except (ClassifierError, PoolError, SourceError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return FAILED
-    return 0
+    return ended(
+        "error", lambda: options.run(options), foreseen=(ClassifierError, PoolError, SourceError)
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,7 +63,7 @@ def _add_measure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_measure)
 
 
-def _train(options: argparse.Namespace) -> None:
+def _train(options: argparse.Namespace) -> int:
     with _bar("steps") as show:
         about = build(
             options.data, options.out, seconds=options.seconds, steps=options.steps,
@@ -78,9 +73,10 @@ def _train(options: argparse.Namespace) -> None:
         f"{options.out}: {about.accuracy:.2%} of {about.held_out:,} held-out images right after "
         f"{about.steps:,} steps"
     )
+    return 0
 
 
-def _measure(options: argparse.Namespace) -> None:
+def _measure(options: argparse.Namespace) -> int:
     victim = open_classifier(options.classifier)
     size_px, channels = victim.resolution_px, victim.channels
     data = (
@@ -94,11 +90,12 @@ def _measure(options: argparse.Namespace) -> None:
     if options.json:
         about = {"classifier": victim.name, "data": options.data, "accuracy": asdict(share)}
         print(json.dumps(about, indent=2))
-        return
+        return 0
     print(
         f"{victim.name}: {share.value:.2%} of {share.n:,} images of {Path(options.data).name} right "
         f"(95 % interval {share.low:.2%} to {share.high:.2%})"
     )
+    return 0
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -44,6 +45,8 @@ def save(path: Path, state: Mapping[str, Tensor], about: About) -> None:
     try:
         save_file(dict(state), unfinished, metadata={KEY: json.dumps(asdict(about))})
         unfinished.replace(path)
+    except SafetensorError as error:  # a full disk among others
+        raise OSError(f"cannot write {path}: {error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 

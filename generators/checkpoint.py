@@ -53,7 +53,9 @@ def read(path: str | Path, kind: str) -> tuple[dict[str, Tensor], Any]:
             if header.get("kind") != kind or header.get("version") != FORMAT_VERSION:
                 raise CheckpointError(f"{path} is safetensors, but no {kind} made here")
             return {name: file.get_tensor(name) for name in file.keys()}, header["about"]  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, AttributeError, KeyError) as error:
+    except CheckpointError:
+        raise
+    except (SafetensorError, ValueError, AttributeError, KeyError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is no {kind}, or is damaged or cut short: {error}"
         ) from error

@@ -1,8 +1,7 @@
-"""The commands of generators, and what a mistake in one looks like."""
+"""Generators: train them on images, watch how that goes, draw images from them, attack classifiers."""
 
 import argparse
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from generators import sampling_commands, training_commands
 from generators.adversarial import command as attacking
@@ -15,32 +14,28 @@ from generators.run_folder import RunFolderError
 from generators.training import TrainingDiverged
 from pools.errors import PoolError, SourceError
 from sandbox.errors import SandboxError
+from terminal.ending import ended
 
 # Every error of these is a plain line for the person who typed the command.
 FORESEEN = (
     CheckpointError, ConfigError, OutputError, PoolError, RunFolderError, SandboxError, SourceError,
-    TrainingDiverged, OSError, ValueError,
+    TrainingDiverged, ValueError,
 )  # fmt: skip
-FAILED, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns 0, 2 after printing what is wrong, or 130 if interrupted."""
     options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = options.run
+    return ended("generators", lambda: _run(options), foreseen=FORESEEN)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
-        run(options)
-    except FORESEEN as error:
-        print(f"generators: {error}", file=sys.stderr)
-        return FAILED
+        options.run(options)
     except (RuntimeError, MemoryError) as error:
         if not is_of_memory(error):
             raise
-        print(f"generators: {in_words(error)}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("generators: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        raise MemoryError(in_words(error)) from error
     return 0
 
 

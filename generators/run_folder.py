@@ -142,19 +142,31 @@ class RunFolder:
         """
         try:
             return [Verdict(**verdict) for verdict in self.health()["verdicts"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunFolderError(f"{self.folder} holds no training: {error}") from error
+        except (KeyError, TypeError) as error:
+            raise RunFolderError(f"{self.health_path} is damaged: {error}") from error
 
     def is_judged(self) -> bool:
         """Whether no verdict means that the run is healthy, and not that it was too short for any.
 
-        Raises OSError or ValueError if nothing was written here.
+        Raises RunFolderError if nothing was written here.
         """
         return bool(self.health().get("judged", True))
 
     def health(self) -> dict[str, Any]:
-        """What `health.json` holds: `images_seen`, `judged` and the `verdicts`."""
-        found: dict[str, Any] = json.loads(self.health_path.read_text(encoding="utf-8"))
+        """What `health.json` holds: `images_seen`, `judged` and the `verdicts`.
+
+        Raises RunFolderError if nothing was written here, or it is damaged.
+        """
+        try:
+            found = json.loads(
+                self.health_path.read_text(encoding="utf-8"), parse_constant=_no_number
+            )
+        except OSError as error:
+            raise RunFolderError(f"{self.folder} holds no training: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise RunFolderError(f"{self.health_path} is damaged: {error}") from error
+        if not isinstance(found, dict):
+            raise RunFolderError(f"{self.health_path} is damaged: it holds no verdicts")
         return found
 
     def _save(self, trainer: Trainer) -> None:
@@ -205,8 +217,13 @@ def _complete(line: str, images_seen: int) -> bool:
     """Whether it is a whole report on so many images; a machine that died may leave other bytes."""
     try:
         return line.endswith("}\n") and bool(json.loads(line)["images_seen"] <= images_seen)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def _no_number(word: str) -> float:
+    """Python reads NaN and Infinity, which no JSON has."""
+    raise ValueError(f"{word} is no number")
 
 
 def _class_count(data: ImageSet) -> int:

@@ -193,15 +193,17 @@ def _other_size(image: Images, first: Images) -> str:
 
 
 def _source(path: str | Path, split: str, stack: ExitStack) -> Source:
+    if not str(path):
+        raise SourceError("no name was given")
     if str(path) in available_packs():
-        return _of_files(files_in_zip(pack_path(str(path)), stack), split, stack)
+        return _of_files(path, files_in_zip(pack_path(str(path)), stack), split, stack)
     if "://" in str(path):
         return _of_pool(path, split)
     path = Path(path)
     if any((path / name).is_file() for name in ZARR):
         return _of_zarr(path, split)
     if path.is_dir():
-        return _of_files(files_in_folder(path), split, stack)
+        return _of_files(path, files_in_folder(path), split, stack)
     if not path.exists():
         raise SourceError(f"it does not exist, nor is it one of {', '.join(available_packs())}")
     if not path.is_file():
@@ -209,7 +211,7 @@ def _source(path: str | Path, split: str, stack: ExitStack) -> Source:
     with path.open("rb") as stream:
         start = stream.read(len(ZIP_MAGIC))
     if start == ZIP_MAGIC:
-        return _of_files(files_in_zip(path, stack), split, stack)
+        return _of_files(path, files_in_zip(path, stack), split, stack)
     return _of_stream(path, split, stack)
 
 
@@ -229,14 +231,16 @@ def _of_stream(path: Path, split: str, stack: ExitStack) -> Source:
     if not tarfile.is_tarfile(plain):
         raise SourceError(f"{NO_IMAGES} ({', '.join(available_packs())})")
     plain.seek(0)
-    return _of_files(files_in_tar(path.name, plain, stack), split, stack)
+    return _of_files(path, files_in_tar(path.name, plain, stack), split, stack)
 
 
-def _of_files(files: Sequence[File], split: str, stack: ExitStack) -> Source:
-    if any(PurePosixPath(file.name).name in ZARR for file in files):
-        raise SourceError(
-            "there is Zarr in it: unpack it, and name the folder of the array or pool"
+def _of_files(path: str | Path, files: Sequence[File], split: str, stack: ExitStack) -> Source:
+    zarrs = [file.name for file in files if PurePosixPath(file.name).name in ZARR]
+    if zarrs:
+        place = min(
+            (PurePosixPath(name).parent for name in zarrs), key=lambda each: len(each.parts)
         )
+        raise SourceError(f"there is Zarr in it: {_advice(path, place)}")
     files = listed(files)
     if has_pack(files):
         return source_of_pack(files, split)
@@ -247,6 +251,14 @@ def _of_files(files: Sequence[File], split: str, stack: ExitStack) -> Source:
     if has_npy(files):
         return source_of_npy(files, split, stack)
     return source_of_files(files, split)
+
+
+def _advice(path: str | Path, place: PurePosixPath) -> str:
+    """How to have what lies at a place in a folder or archive read as Zarr."""
+    if Path(path).is_dir():
+        return f"name {Path(path) / place} instead"
+    folder = f"the folder {place}" if place.parts else "the folder that it was unpacked to"
+    return f"Zarr is read from folders alone: unpack it, and name {folder}"
 
 
 def _require_train(split: str) -> None:

@@ -47,9 +47,16 @@ def read_trials(
         OSError: the file cannot be opened.
     """
     if isinstance(source, (str, PathLike)):
+        refuse_device(source)
         with Path(source).open("rb") as file:
-            return _read(file, task, unread)
+            return read_trials(file, task=task, unread=unread)
     return _read(source if source.seekable() else io.BytesIO(source.read()), task, unread)
+
+
+def refuse_device(path: str | PathLike[str]) -> None:
+    """Raise BadTable for a device, such as /dev/zero, which may have no end; a pipe is read."""
+    if Path(path).is_char_device() or Path(path).is_block_device():
+        raise BadTable(["it is a device, not a file"])
 
 
 def write_trials(

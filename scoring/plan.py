@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 PEOPLE = 2**18
 FEWEST, MOST = 3, 8192
+MOST_TRIALS = 1_000_000
 GROWTH = 2**0.5
 LARGEST_SPREAD = 20.0
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
@@ -57,6 +58,8 @@ class Assumptions:
         for name, most in (("between_sd", 0.5), ("image_sd", 0.5), ("carry_over", 1)):
             if not 0 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} must be from 0 to {most}, got {getattr(self, name)}")
+        if self.trials > MOST_TRIALS:
+            raise ValueError(f"trials must be at most {MOST_TRIALS:,}, got {self.trials}")
         if self.images is not None and self.images < self.reals:
             least = f"an observer sees {self.reals} different real images"
             raise ValueError(f"{least}, so images must be at least as many, got {self.images}")
@@ -86,7 +89,7 @@ class Cost:
     """What one observer takes: time a trial, and pay for finishing and for each right answer.
 
     Raises:
-        ValueError: one is below 0.
+        ValueError: one is below 0, or infinite.
     """
 
     seconds_per_trial: float = 3.0
@@ -95,8 +98,8 @@ class Cost:
 
     def __post_init__(self) -> None:
         for name in ("seconds_per_trial", "base", "bonus"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be below 0, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be finite and at least 0, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
 from scoring.plan import Assumptions, Cost, Plan, plan_difference, plan_width
+from terminal.ending import ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 2 if it asks for what cannot be."""
     options = _parser().parse_args(arguments)
-    try:
-        plan = _plan(options)
-    except ValueError as error:
-        print(f"scoring plan: {error}", file=sys.stderr)
-        return 2
+    return ended("scoring plan", lambda: _show(options), foreseen=(ValueError,))
+
+
+def _show(options: argparse.Namespace) -> int:
+    plan = _plan(options)
     print(json.dumps(plan.as_dict(), indent=2) if options.json else as_text(plan))
     return 0
 

@@ -69,12 +69,14 @@ class AttackFolder:
             self._write_results(fresh)
             return fresh
         try:
-            found: dict[str, Any] = json.loads(self.results_path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            found: Any = json.loads(self.results_path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
             raise AttackError(f"{self.results_path} is damaged: {error}") from error
+        if not isinstance(found, dict) or not isinstance(found.get("rungs"), list):
+            raise AttackError(f"{self.results_path} is damaged: it holds no rungs")
         if any(found.get(key) != value for key, value in about.items()):
             raise AttackError(f"{self.folder} holds another attack: choose another folder")
-        return found
+        return dict(found)
 
     def _forged(self, campaign: Campaign, rung: Rung, progress: Progress) -> Forged:
         """The whole rung, block by block; those made before are read."""

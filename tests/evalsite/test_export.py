@@ -15,7 +15,7 @@ from evalsite.studies import services, transfer
 from evalsite.studies.design import Rules
 from evalsite.studies.models import Observer, Protocol, Response
 from evalsite.studies.table import trial_table
-from scoring.__main__ import main
+from scoring.command import main
 from scoring.dictionary import dictionary_csv, dictionary_markdown
 from scoring.exclusions import Criteria
 from scoring.files import read_trials

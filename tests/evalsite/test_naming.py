@@ -19,7 +19,7 @@ from evalsite.studies.table import trial_table
 from evalsite.studies.transfer import csv_chunks, import_trials
 from evalsite.studies.words import CONSENT, NAMING_CONSENT
 from pools import store
-from scoring.__main__ import main
+from scoring.command import main
 from scoring.dictionary import NONE
 from scoring.exclusions import Criteria
 from scoring.files import read_trials

@@ -204,3 +204,25 @@ def test_a_folder_without_a_run_has_no_health(tmp_path, capsys):
     assert f"{tmp_path} holds no training" in capsys.readouterr().err
     (tmp_path / "health.json").write_text('{"verdicts": [{"no": 1}]}')
     assert main(["health", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"verdicts": [], "judged": NaN}', "[]", "null", '{"judged": true}', "\x00"],
+)
+def test_a_damaged_health_is_refused_in_one_line_that_names_it(tmp_path, capsys, text):
+    (tmp_path / "health.json").write_text(text)
+    for option in ([], ["--json"]):
+        assert main(["health", str(tmp_path), *option]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith(f"generators: {tmp_path / 'health.json'} is damaged: ")
+        assert said.err.count("\n") == 1
+
+
+def test_a_line_of_the_log_that_is_nested_too_deep_keeps_no_run_from_going_on(source, tmp_path):
+    out = tmp_path / "run"
+    train(source, out, *BLIND)
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write('{"images_seen": ' + "[" * 100_000 + "}\n")
+    assert train(source, out, *BLIND, "--resume") == 0

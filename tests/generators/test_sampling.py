@@ -122,6 +122,12 @@ def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content):
         sample(tmp_path / "odd", 1, seed=0)
 
 
+def test_a_header_that_is_nested_too_deep_is_refused(tmp_path):
+    save_file({"x": torch.zeros(3)}, tmp_path / "deep", metadata={"uncanny": "[" * 100_000})
+    with pytest.raises(CheckpointError, match="deep is no generator, or is damaged or cut short"):
+        sample(tmp_path / "deep", 1, seed=0)
+
+
 def test_a_truncated_generator_is_refused(generator):
     generator.write_bytes(generator.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="damaged or cut short"):

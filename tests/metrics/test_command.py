@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metrics.__main__ import main
+from metrics.command import main
 from metrics.extractors import catalog
 from metrics.measure import measure
 from metrics.source_pool import open_images
@@ -220,7 +220,7 @@ def test_a_file_that_cannot_be_written_costs_no_figure(sets, capsys, quick, monk
     def full(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr("metrics.__main__.save_statistics", full)
+    monkeypatch.setattr("metrics.command.save_statistics", full)
     arguments = ["real.npz", "fake.npz", "--metrics", "kid", "--save-statistics", "s.npz"]
     assert main(arguments) == 2
     captured = capsys.readouterr()

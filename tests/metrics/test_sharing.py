@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from metrics.__main__ import main
+from metrics.command import main
 from metrics.errors import Unavailable
 from metrics.extractors import catalog
 from metrics.image_pools import ArrayPool

@@ -120,8 +120,26 @@ def test_damaged_chunks_are_told_of(tmp_path, pixels):
 def test_zarr_in_a_zip_is_to_be_unpacked_first(tmp_path, pixels):
     zarr.save_array(str(tmp_path / "a"), pixels(4, 4, 4))
     shutil.make_archive(str(tmp_path / "a.zarr"), "zip", tmp_path / "a")
-    with pytest.raises(SourceError, match="there is Zarr in it: unpack it"):
+    with pytest.raises(
+        SourceError,
+        match="there is Zarr in it: Zarr is read from folders alone: unpack it, and name the folder that",
+    ):
         open_source(tmp_path / "a.zarr.zip")
+    shutil.make_archive(str(tmp_path / "b"), "tar", tmp_path, "a")
+    with pytest.raises(SourceError, match=r"unpack it, and name the folder a$"):
+        open_source(tmp_path / "b.tar")
+
+
+def test_a_folder_with_zarr_in_it_says_where_that_lies(tmp_path, pixels):
+    zarr.save_array(str(tmp_path / "all" / "a.zarr"), pixels(4, 4, 4))
+    with pytest.raises(SourceError, match=f"name {tmp_path}/all/a.zarr instead"):
+        open_source(tmp_path / "all")
+
+
+def test_no_name_is_not_the_folder_one_is_in():
+    """As an unset variable of the shell gives it."""
+    with pytest.raises(SourceError, match="no name was given"):
+        open_source("")
 
 
 def test_metadata_that_is_none_is_refused(tmp_path):

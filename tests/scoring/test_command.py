@@ -1,12 +1,13 @@
 """`python -m scoring` prints a table for people, JSON for programs, and one line for a mistake."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
-from scoring.__main__ import main
+from scoring.command import main
 from scoring.dictionary import dictionary_csv, dictionary_markdown
 from scoring.files import read_trials
 from scoring.report import report
@@ -172,3 +173,30 @@ def test_the_plan_and_the_dictionary_are_commands_of_their_own(capsys):
     assert capsys.readouterr().out == dictionary_csv()
     assert main(["dictionary", "--markdown"]) == 0
     assert capsys.readouterr().out == dictionary_markdown()
+
+
+@pytest.mark.parametrize("option", [[], ["--metrics"]])
+def test_a_device_is_refused_which_may_have_no_end(trials, capsys, option):
+    assert main([*([trials] if option else []), *option, "/dev/zero"]) == 2
+    assert "/dev/zero: it is a device, not a file" in capsys.readouterr().err
+
+
+def test_a_pipe_is_read_as_a_file_is(trials, capsys, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", trials, str(pipe)]):
+        assert main([str(pipe), "--draws", "100"]) == 0
+
+
+def test_draws_that_no_memory_holds_are_refused_in_one_line(trials, capsys):
+    assert main([trials, "--draws", str(10**11)]) == 2
+    said = capsys.readouterr().err
+    assert "Unable to allocate" in said
+    assert "Traceback" not in said
+
+
+def test_a_place_without_a_name_is_refused_and_not_forgotten(trials, capsys):
+    """As an unset variable of the shell gives it."""
+    for option in ("--metrics", "--export"):
+        assert main([trials, option, ""]) == 2
+        assert capsys.readouterr().err.startswith("scoring: ")

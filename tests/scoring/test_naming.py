@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from scoring.__main__ import main
+from scoring.command import main
 from scoring.dictionary import NONE
 from scoring.exclusions import Criteria, exclude
 from scoring.figure import Figure

@@ -158,8 +158,13 @@ def test_no_spread_needs_no_spread_of_skill():
         (lambda: Assumptions(image_sd=0.6), "image_sd must be from 0 to 0.5, got 0.6"),
         (lambda: Assumptions(carry_over=2), "carry_over must be from 0 to 1, got 2"),
         (lambda: Assumptions(images=49), "sees 50 different real images, so .* got 49"),
-        (lambda: Cost(seconds_per_trial=-1), "seconds_per_trial must not be below 0, got -1"),
-        (lambda: Cost(bonus=float("nan")), "bonus must not be below 0, got nan"),
+        (
+            lambda: Cost(seconds_per_trial=-1),
+            "seconds_per_trial must be finite and at least 0, got -1",
+        ),
+        (lambda: Assumptions(trials=10**30), "trials must be at most 1,000,000, got 10"),
+        (lambda: Cost(base=float("inf")), "base must be finite and at least 0, got inf"),
+        (lambda: Cost(bonus=float("nan")), "bonus must be finite and at least 0, got nan"),
     ],
 )
 def test_what_cannot_be_planned_is_refused(call, reason):

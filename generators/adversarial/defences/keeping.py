@@ -50,7 +50,7 @@ class Folder:
         try:
             known = json.loads(self._trained(name).read_text())
             found = Trained(known["settings"], tuple(known["files"]), float(known["seconds"]))
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
         return found if all((self.path / file).is_file() for file in found.files) else None
 
@@ -59,7 +59,7 @@ class Folder:
         try:
             known = json.loads(self._measured(name).read_text())
             return _worth(known["worth"]) if known["settings"] == settings else None
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def keep_trained(self, name: str, trained: Trained) -> None:

@@ -97,6 +97,16 @@ def test_an_interrupted_attack_goes_on_with_what_is_missing(source, tmp_path, mo
 
 
 @pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "null", "{}", '{"rungs": 3}'])
+def test_damaged_results_are_refused_in_one_line(source, tmp_path, capsys, text):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text(text)
+    asked = ["--data", source, "--epsilon", 0.1, "--images", 30, "--out", tmp_path / "out"]
+    assert attack(*asked) == 2
+    assert "results.json is damaged: " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("opened")
 def test_a_class_forged_from_noise_is_filmed(tmp_path, capsys):
     out = tmp_path / "out"
     asked = ["--target", "bottom", "--images", 5, "--steps", 40, "--json", "--out", out]

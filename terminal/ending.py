@@ -1,0 +1,58 @@
+"""How a command ends: with all that it printed, or one line that says why not; never in a traceback."""
+
+import os
+import sys
+from collections.abc import Callable
+
+FAILED, INTERRUPTED = 2, 130
+
+Errors = tuple[type[Exception], ...]
+
+
+def ended(
+    name: str, run: Callable[[], int], *, foreseen: Errors, interrupted: str = "interrupted"
+) -> int:
+    """The status of `run`, or FAILED or INTERRUPTED after one line on stderr, which `name` begins.
+
+    Foreseen are errors whose words are for the person who typed the command; files and memory
+    always are. A reader that has had enough of what is printed, as `head` has, is told nothing.
+    """
+    _print_in_any_encoding()
+    try:
+        status = run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"{name}: {interrupted}", file=sys.stderr)
+        return INTERRUPTED
+    except MemoryError as error:
+        return _refused(name, str(error) or "there is not enough memory")
+    except OSError as error:
+        if _printing_failed() and isinstance(error, BrokenPipeError):
+            return FAILED
+        return _refused(name, error)
+    except foreseen as error:
+        return _refused(name, error)
+    return status
+
+
+def _refused(name: str, why: object) -> int:
+    print(f"{name}: {why}", file=sys.stderr)
+    return FAILED
+
+
+def _print_in_any_encoding() -> None:
+    """Signs that a terminal does not have, such as ±, are printed as their numbers."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # absent where a test stands in for it
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+
+
+def _printing_failed() -> bool:
+    """Whether what was printed cannot be had; then it goes nowhere, or Python would fail with it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

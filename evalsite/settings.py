@@ -4,38 +4,42 @@ import os
 import tempfile
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 import dj_database_url
 from django.contrib.messages import constants as messages
-from environs import Env
+from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
+
+from evalsite.environment import Environment
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by onnxruntime when it is imported
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env()
-env.read_env(str(BASE_DIR / ".env"), recurse=False)
-
-
-def listed(variable: str, default: list[str]) -> list[str]:
-    """What a variable names with commas between, and blanks or not."""
-    return [name for each in env.list(variable, default) if (name := each.strip())]
-
+load_dotenv(
+    BASE_DIR / ".env"
+)  # into the environment, which the metrics and the pool stores read too
+env = Environment()
 
 # What is kept: database, pools, files, the broker's log. Everything under one folder by default.
-DATA_DIR = Path(env.str("UNCANNY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
-POOL_STORE = env.str("UNCANNY_POOL_STORE", str(DATA_DIR / "pools"))  # a folder, or s3://… by fsspec
+DATA_DIR = Path(env.text("UNCANNY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+POOL_STORE = env.text(
+    "UNCANNY_POOL_STORE", str(DATA_DIR / "pools")
+)  # a folder, or s3://… by fsspec
 MEDIA_ROOT = DATA_DIR / "files"
-FEATURES_DIR = Path(env.str("UNCANNY_FEATURES_DIR", str(DATA_DIR / "features"))).resolve()
+FEATURES_DIR = Path(env.text("UNCANNY_FEATURES_DIR", str(DATA_DIR / "features"))).resolve()
 
 # Read by the metrics, which know no settings: published weights, uploaded or fetched once.
-os.environ.setdefault("UNCANNY_WEIGHTS_DIR", str(DATA_DIR / "weights"))
+os.environ["UNCANNY_WEIGHTS_DIR"] = env.text("UNCANNY_WEIGHTS_DIR", str(DATA_DIR / "weights"))
 
-SECRET_KEY = env.str("SECRET_KEY")
-DEBUG = env.bool("DEBUG", False)
-ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS", [])
-HTTPS = env.bool("UNCANNY_HTTPS", False)
+SECRET_KEY = env.required(
+    "SECRET_KEY", "`make run` writes one into .env, or give it in the environment"
+)
+DEBUG = env.truth("DEBUG", False)
+ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", ["*"] if DEBUG else ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS", [])
+HTTPS = env.truth("UNCANNY_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -90,11 +94,13 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": dj_database_url.parse(
-        env.str("DATABASE_URL", f"sqlite:///{DATA_DIR / 'uncanny.sqlite3'}"), conn_max_age=60
-    )
-}
+_database_url = env.text("DATABASE_URL", f"sqlite:///{quote(str(DATA_DIR / 'uncanny.sqlite3'))}")
+try:
+    DATABASES = {"default": dj_database_url.parse(_database_url, conn_max_age=60)}
+except ValueError as error:  # which may repeat the password
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be such as postgresql://user:password@host/name, or absent for SQLite"
+    ) from error
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A read that becomes a write must queue for the lock, not fail: hence IMMEDIATE.
     DATABASES["default"]["OPTIONS"] = {
@@ -117,16 +123,16 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "generators"
 LOGOUT_REDIRECT_URL = "home"
-SIGNUP_OPEN = env.bool("UNCANNY_SIGNUP_OPEN", True)
+SIGNUP_OPEN = env.truth("UNCANNY_SIGNUP_OPEN", True)
 
 # Without a mail server, mails are printed in the log of the web process.
-EMAIL_HOST = env.str("EMAIL_HOST", "")
-EMAIL_PORT = env.int("EMAIL_PORT", 587)
-EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
-EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
-EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", True)
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_PORT = env.number("EMAIL_PORT", 587, most=65_535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.truth("EMAIL_USE_TLS", True)
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "uncanny@localhost")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "uncanny@localhost")
 
 
 def _broker_socket() -> Path:
@@ -139,8 +145,8 @@ def _broker_socket() -> Path:
 
 
 BROKER_SOCKET = _broker_socket()
-BROKER_URL = env.str("BROKER_URL", f"redis+socket://{BROKER_SOCKET}?virtual_host=0")
-BROKER_IS_EMBEDDED = "BROKER_URL" not in os.environ
+BROKER_URL = env.text("BROKER_URL", f"redis+socket://{quote(str(BROKER_SOCKET))}?virtual_host=0")
+BROKER_IS_EMBEDDED = not os.environ.get("BROKER_URL")
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
@@ -164,16 +170,16 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # Every upload goes to disk: a generator or an archive may be large, and is looked at before it is kept.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
-UPLOAD_MAX_MB = env.int("UNCANNY_UPLOAD_MAX_MB", 2048)
-ONNX_MAX_MB = env.int("UNCANNY_ONNX_MAX_MB", 512)
-ONNX_TIMEOUT_S = env.int("UNCANNY_ONNX_TIMEOUT_S", 600)
-ONNX_MEMORY_MB = env.int("UNCANNY_ONNX_MEMORY_MB", 4096)
-INSECURE_SANDBOX = env.bool("UNCANNY_INSECURE_SANDBOX", False)
+UPLOAD_MAX_MB = env.number("UNCANNY_UPLOAD_MAX_MB", 2048)
+ONNX_MAX_MB = env.number("UNCANNY_ONNX_MAX_MB", 512)
+ONNX_TIMEOUT_S = env.number("UNCANNY_ONNX_TIMEOUT_S", 600)
+ONNX_MEMORY_MB = env.number("UNCANNY_ONNX_MEMORY_MB", 4096)
+INSECURE_SANDBOX = env.truth("UNCANNY_INSECURE_SANDBOX", False)
 
 # What pools are measured with; a network whose weights are not at hand is left out.
-METRIC_EXTRACTORS = listed("UNCANNY_METRIC_EXTRACTORS", ["lite0", "tf1", "clean"])
+METRIC_EXTRACTORS = env.listed("UNCANNY_METRIC_EXTRACTORS", ["lite0", "tf1", "clean"])
 # Images whose features one worker computes at a time; an eighth of it with large networks.
-RANGE_IMAGES = env.int("UNCANNY_RANGE_IMAGES", 1000)
+RANGE_IMAGES = env.number("UNCANNY_RANGE_IMAGES", 1000)
 
 MESSAGE_TAGS = {messages.ERROR: "error", messages.SUCCESS: "success"}
 
@@ -182,6 +188,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": env.level("LOG_LEVEL", "INFO")},
     "loggers": {"django.request": {"level": "ERROR"}},
 }
+
+env.refuse_unread(os.environ)

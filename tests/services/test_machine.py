@@ -4,10 +4,10 @@ import shutil
 from collections import namedtuple
 
 import pytest
+from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from evalsite.management.commands import up
-from evalsite.settings import listed
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -29,10 +29,31 @@ def test_an_extractor_that_does_not_exist_is_refused_before_pools_are_measured_w
         up.check_machine("127.0.0.1", 0)
 
 
-def test_blanks_between_what_a_variable_names_are_no_part_of_the_names(monkeypatch):
-    monkeypatch.setenv("SOME_NAMES", " lite0, clean ,")
-    assert listed("SOME_NAMES", []) == ["lite0", "clean"]
-    assert listed("NO_SUCH_NAMES", ["tf1"]) == ["tf1"]
+def test_a_store_that_no_package_reaches_is_refused(settings, tmp_path):
+    settings.BROKER_SOCKET = tmp_path / "broker" / "broker.sock"
+    settings.POOL_STORE = "nosuch://bucket/pools"
+    with pytest.raises(
+        CommandError, match=r"UNCANNY_POOL_STORE is nosuch://bucket/pools: .*nosuch"
+    ):
+        up.check_machine("127.0.0.1", 0)
+
+
+def test_an_address_that_is_not_of_this_machine_is_not_called_a_port_in_use(settings, tmp_path):
+    settings.BROKER_SOCKET = tmp_path / "broker" / "broker.sock"
+    with pytest.raises(CommandError, match=r"cannot listen on 203\.0\.113\.1, port 8000: Cannot"):
+        up.check_machine("203.0.113.1", 8000)
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
+def test_a_port_that_is_none_is_refused(monkeypatch, port):
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(CommandError, match=f"must be from 1 to 65535, got '{port}'"):
+        call_command("up", "--workers", "0")
+
+
+def test_fewer_than_no_workers_are_refused():
+    with pytest.raises(CommandError, match="must be 0 or more, got '-1'"):
+        call_command("up", "--workers=-1")
 
 
 def test_a_variable_that_names_no_weights_is_told_of(settings, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 import urllib.request
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from fsspec import get_filesystem_class
 
 from evalsite import jobs
 from evalsite.home import demo
@@ -24,6 +25,7 @@ from metrics.extractors.catalog import WEIGHTS, require_known
 from metrics.extractors.weights import Weights, is_at_hand
 
 SMALLEST_FREE_MB = 500
+LARGEST_PORT = 65_535
 HEALTHY_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.5
 CELERY = (sys.executable, "-m", "celery", "-A", "evalsite", "--skip-checks")  # `up` has made them
@@ -33,11 +35,16 @@ class Command(BaseCommand):
     help = __doc__ or ""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
-        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+        parser.add_argument(
+            "--port",
+            type=port_number,
+            default=os.environ.get("PORT") or "8000",
+            help="default: PORT, else 8000",
+        )
         parser.add_argument(
             "--workers",
-            type=int,
+            type=count,
             default=os.cpu_count() or 1,
             help="processes that train and measure",
         )
@@ -90,6 +97,20 @@ class Command(BaseCommand):
             time.sleep(LOOK_EVERY_S)
 
 
+def port_number(text: str) -> int:
+    """What --port, or PORT, may be."""
+    if text.isdecimal() and 1 <= int(text) <= LARGEST_PORT:
+        return int(text)
+    raise ArgumentTypeError(f"must be from 1 to {LARGEST_PORT}, got {text!r}")
+
+
+def count(text: str) -> int:
+    """How many workers there may be."""
+    if text.isdecimal():
+        return int(text)
+    raise ArgumentTypeError(f"must be 0 or more, got {text!r}")
+
+
 class Asked(BaseException):
     """Somebody has asked this process to end."""
 
@@ -121,13 +142,31 @@ def check_machine(host: str, port: int) -> None:
             f"{folder} has {free_mb} MB free, and Uncanny needs {SMALLEST_FREE_MB} MB: make room, or"
             " choose another folder with UNCANNY_DATA_DIR=…"
         )
-    if not port_is_free(host, port):
+    try:
+        free = port_is_free(host, port)
+    except OSError as error:
+        raise CommandError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}"
+        ) from error
+    if not free:
         raise CommandError(f"port {port} is in use: choose another with PORT=…")
+    require_store(settings.POOL_STORE)
     for name in settings.METRIC_EXTRACTORS:
         try:
             require_known(name)
         except UnknownName as error:
             raise CommandError(f"UNCANNY_METRIC_EXTRACTORS: {error}") from error
+
+
+def require_store(url: str) -> None:
+    """Refuse a pool store that no installed package reaches, before a worker fails with it."""
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        return
+    try:
+        get_filesystem_class(scheme)
+    except (ValueError, ImportError) as error:
+        raise CommandError(f"UNCANNY_POOL_STORE is {url}: {error}") from error
 
 
 def weights_astray() -> Iterator[str]:

@@ -44,6 +44,13 @@ def test_an_address_that_is_not_of_this_machine_is_not_called_a_port_in_use(sett
         up.check_machine("203.0.113.1", 8000)
 
 
+def test_a_folder_in_which_another_one_is_at_work_is_refused(tmp_path):
+    """The second broker took the first one's socket, and removed it at its end."""
+    with up.held(tmp_path), pytest.raises(CommandError, match=f"at work in {tmp_path} already"):
+        up.held(tmp_path)
+    up.held(tmp_path).close()
+
+
 @pytest.mark.parametrize("port", ["abc", "0", "70000", "-1"])
 def test_a_port_that_is_none_is_refused(monkeypatch, port):
     monkeypatch.setenv("PORT", port)

@@ -1,5 +1,6 @@
 """Start everything on this machine: broker, web, workers and scheduler, with a demo on the first start."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import urllib.request
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -53,6 +54,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
         check_machine(host, port)
+        if settings.BROKER_IS_EMBEDDED:
+            self._held = held(Path(settings.DATA_DIR))
         call_command("migrate", verbosity=0, interactive=False)
         supervisor = Supervisor(self.say)
         signal.signal(signal.SIGINT, stop_once)
@@ -95,6 +98,22 @@ class Command(BaseCommand):
             for line in news():
                 self.say(line)
             time.sleep(LOOK_EVERY_S)
+
+
+def held(folder: Path) -> IO[bytes]:
+    """The folder taken for this process until it ends: of two brokers one takes the other's socket."""
+    lock = (folder / ".up.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise CommandError(
+            f"`up` is at work in {folder} already: stop that one first, or choose another folder "
+            "with UNCANNY_DATA_DIR=…"
+        ) from error
+    except OSError:  # a file system that knows no locks
+        pass
+    return lock
 
 
 def port_number(text: str) -> int:

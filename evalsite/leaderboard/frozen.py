@@ -26,10 +26,14 @@ def _imported_facts(design: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "SHA-256 of the file", design["sha256"]
     yield "Real images", design["real"]["name"]
     yield "Generated", "; ".join(generator["name"] for generator in design["generators"])
+    if unread := design.get("columns_not_read"):
+        yield "Columns not read", ", ".join(unread)
     yield "Trials", f"{design['trials']:,}"
+    people = design["observers"]
     yield (
         "Observers",
-        f"{design['observers']:,} people, {design['simulated_observers']:,} simulated",
+        f"{people:,} {'person' if people == 1 else 'people'}, "
+        f"{design['simulated_observers']:,} simulated",
     )
     yield "Share of real images", design["share_of_real_images"]
     yield "Not counted", design["excluded"]

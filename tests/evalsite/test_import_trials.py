@@ -98,10 +98,14 @@ def test_generators_are_known_by_slug_or_name_and_others_are_made(file, pools):
     assert set(Generator.objects.values_list("slug", flat=True)) == {"ada", "bob", "cy-d"}
 
 
-def test_columns_that_are_not_read_are_told(file, digits):
-    said = run(file([row | {"model": "x", "RT": 4} for row in rows()]), digits)
+def test_columns_that_are_not_read_are_told(client, file, digits):
+    said = run(file([row | {"model": "x", "RT": 4} for row in rows(["ann"])]), digits)
+    study = Study.objects.get()
     assert said.endswith("columns not read: model, rt\n")
-    assert Study.objects.get().design["columns_not_read"] == ["model", "rt"]
+    assert "of 1 person and" in said
+    page = client.get(study.get_absolute_url()).content.decode()
+    assert "<dt>Columns not read</dt><dd>model, rt</dd>" in page
+    assert "1 person, 0 simulated" in page
 
 
 def test_a_name_in_another_spelling_of_unicode_is_known(file, digits):

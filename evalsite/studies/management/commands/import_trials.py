@@ -69,8 +69,9 @@ def _summary(study: Study) -> str:
     place = ", ".join(filter(None, [str(study.dataset), study.protocol, study.condition]))
     names = ", ".join(generator["slug"] for generator in design["generators"])
     unread = ", ".join(design["columns_not_read"])
+    people = f"{design['observers']:,} {'person' if design['observers'] == 1 else 'people'}"
     return (
-        f"{design['trials']:,} trials of {design['observers']:,} people and "
+        f"{design['trials']:,} trials of {people} and "
         f"{design['simulated_observers']:,} simulated observers are study {study.code}\n"
         f"board: {place}\ngenerators: {names}" + (f"\ncolumns not read: {unread}" if unread else "")
     )

@@ -20,6 +20,7 @@ from scoring.rules import NUL, BadTable, Check, refuse_broken, rules
 CHUNK_ROWS = 500
 EXCLUDED = "excluded_"
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
+BETWEEN_FLAGS = re.compile(r"\s*[;,|]\s*")
 LONGEST_FOUND = 300
 OTHER_TEXTS = {"{": "JSON", "[": "JSON", "<": "a web page or XML"}
 
@@ -192,6 +193,7 @@ def _normalised(columns: Mapping[str, NDArray[Any]], task: Task) -> TrialTable:
         name: columns.get(name, empty_numbers if name in NUMERIC else empty_text)
         for name in COLUMNS
     }
+    full["flags"] = _tidy_flags(full["flags"])
     said_real = _small_letters(full["generator"]) == "real"
     if task == "name":
         return TrialTable(**full | {"generator": np.where(said_real, "", full["generator"])})
@@ -203,6 +205,12 @@ def _normalised(columns: Mapping[str, NDArray[Any]], task: Task) -> TrialTable:
     else:
         full["generator"] = np.where(real, "", "fake").astype(np.object_)
     return TrialTable(**full)
+
+
+def _tidy_flags(column: Text) -> Text:
+    """In small letters and apart by ";", so that "Catch, late" is a catch trial too."""
+    names, codes = factorise(column)
+    return as_text(BETWEEN_FLAGS.sub(";", name.lower()) for name in names)[codes]
 
 
 def _small_letters(column: Text) -> Text:

@@ -244,8 +244,20 @@ def _pair_rules(table: TrialTable) -> Rules:
             "a pair study shows two images at a time, and by the column screen "
             f"{others:,} of {len(sizes):,} screens had another number"
         )
+    _refuse_undecided(table)
     beside_real = bool((~table.fake & ~table.catch).any())
     return Rules(against="real" if beside_real else "generators", allow_ties=bool(table.tied.any()))
+
+
+def _refuse_undecided(table: TrialTable) -> None:
+    """Of a pair one image is taken for real and the other for fake, or there is no answer."""
+    _, screen = np.unique(table.screens, return_inverse=True)
+    said = [np.bincount(screen, table.response == word) for word in ("real", "fake")]
+    if odd := int((said[0] != said[1]).sum()):
+        raise services.Refused(
+            "of a pair one response is real and the other fake, or both are empty; "
+            f"{odd:,} of {len(said[0]):,} pairs have others"
+        )
 
 
 def _select_rules(table: TrialTable) -> Rules:

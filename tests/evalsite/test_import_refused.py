@@ -63,6 +63,11 @@ REFUSED = {
         {},
         "18 of 18 screens had several: is the protocol pair or select",
     ),
+    "only the chosen of a pair": (
+        [row | {"response": row["response"].replace("fake", "")} for row in pairs()],
+        {"protocol": "pair"},
+        "or both are empty; 12 of 18 pairs have others",
+    ),
     "half a pair": (
         pairs()[1:],
         {"protocol": "pair"},

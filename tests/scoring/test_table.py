@@ -242,3 +242,11 @@ def test_the_dictionary_is_a_table_of_its_own():
     assert {len(row) for row in rows} == {6}
     assert dictionary_markdown().count("\n") == len(rows) + 1
     assert all(word in dictionary_csv() for word in FLAGS)
+
+
+@pytest.mark.parametrize("flags", ["Catch", "late, CATCH", "late|catch", " catch ;late"])
+def test_a_catch_trial_is_known_however_its_flag_is_written(flags):
+    text = f'observer,stimulus,truth,response,flags\nann,s1,real,real,"{flags}"\n'
+    table = read_csv(io.StringIO(text))
+    assert table.catch.tolist() == [True]
+    assert set(table.flags[0].split(";")) <= {"catch", "late"}

@@ -10,6 +10,7 @@ from evalsite.studies.checks import LARGEST_GRID
 from evalsite.studies.models import ANSWERS
 
 MOST_FRAMES = 1_000_000
+LONGEST_MS = 1e12  # thirty years: sums of such times stay finite
 CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -37,11 +38,11 @@ class ResponseForm(forms.Form):
     trial = forms.RegexField(r"^[A-Za-z0-9_-]+$", max_length=32)
     answer = forms.ChoiceField(choices=[(word, word) for word in ANSWERS], required=False)
     chosen = CodesField(required=False)
-    rt_ms = forms.FloatField(min_value=0)
-    shown_ms = forms.FloatField(min_value=0, required=False)
+    rt_ms = forms.FloatField(min_value=0, max_value=LONGEST_MS)
+    shown_ms = forms.FloatField(min_value=0, max_value=LONGEST_MS, required=False)
     frames_shown = forms.IntegerField(min_value=0, max_value=MOST_FRAMES, required=False)
     frames_dropped = forms.IntegerField(min_value=0, max_value=MOST_FRAMES, required=False)
-    refresh_hz = forms.FloatField(min_value=0, required=False)
+    refresh_hz = forms.FloatField(min_value=0, max_value=MOST_FRAMES, required=False)
     flags = forms.RegexField(r"^[a-z_;]+$", max_length=100, required=False)
 
     def clean_flags(self) -> str:

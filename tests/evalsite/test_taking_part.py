@@ -266,6 +266,7 @@ BAD = {
     "no number": '{"trial": "CODE", "answer": "real", "rt_ms": "soon"}',
     "nan": '{"trial": "CODE", "answer": "real", "rt_ms": NaN}',
     "infinity": '{"trial": "CODE", "answer": "real", "rt_ms": Infinity}',
+    "endless time": '{"trial": "CODE", "answer": "real", "rt_ms": 1e308}',
     "overflow": '{"trial": "CODE", "answer": "real", "rt_ms": 1e999}',
     "long integer": '{"trial": "CODE", "answer": "real", "rt_ms": 1%s}' % ("0" * 400),
     "too many frames": '{"trial": "CODE", "answer": "real", "rt_ms": 5, "frames_shown": 99999999999999999999}',

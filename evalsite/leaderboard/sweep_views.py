@@ -25,6 +25,7 @@ def sweep(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "sweep": found,
         "rows": in_order(rows, order),
+        "deleted": found.count - len(rows),
         "headings": headings(found, order),
         "plot": picture,
         "threads": [(thread, by_key[thread.key]) for thread in picture.threads] if picture else [],

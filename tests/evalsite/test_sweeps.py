@@ -223,6 +223,15 @@ def test_the_page_shows_the_newest_quality_of_each_training(client, sweep):
     assert third.generator.get_absolute_url() in page
 
 
+def test_a_training_that_was_deleted_is_told_of(client, sweep):
+    found = sweep(space="loss = minimax, hinge")
+    assert "deleted" not in client.get(found.get_absolute_url()).content.decode()
+    found.runs.first().generator.delete()
+    page = client.get(found.get_absolute_url()).content.decode()
+    assert "2 trainings of" in page
+    assert "; 1 of them was deleted." in page
+
+
 def test_many_queued_trainings_cost_no_more_to_show_than_few(
     client, sweep, django_assert_max_num_queries
 ):

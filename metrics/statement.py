@@ -91,6 +91,18 @@ def _used(found: Usefulness) -> str:
         f"that learned from as many real images {_with_interval(found.ceiling.share)}; a guess: "
         f"{_percent(found.chance)}. The other way round, the one that learned from real images names "
         f"{_with_interval(found.trts.share)} of {found.trts.share.n:,} of these as they are labelled."
+        f"{_lacking(found)}"
+    )
+
+
+def _lacking(found: Usefulness) -> str:
+    """Which share of the classes there is at all, where that is not all of them."""
+    own, tested = set(found.trts.classes), set(found.tstr.classes)
+    if tested <= own:
+        return ""
+    return (
+        f" These images are of {len(own & tested):,} of the {len(tested):,} classes alone, so that what"
+        " learned from them can name no other."
     )
 
 

@@ -66,6 +66,13 @@ def test_images_whose_label_is_missing_are_left_out(judged, images):
     assert found.usefulness.n == found.usefulness.trts.share.n == 80
 
 
+def test_images_of_some_classes_alone_say_so(judged, images):
+    some = ArrayPool(images(100, size=16, seed=3), np.zeros(100, int))
+    words = "These images are of 1 of the 2 classes alone"
+    assert words in text(judged(some))
+    assert words not in text(judged())
+
+
 def test_grey_images_that_were_saved_as_rgb_are_as_useful(judged, images):
     grey = labelled(images, 100, 3)
     saved = ArrayPool(grey.images.repeat(3, axis=3), grey.labels)

@@ -41,8 +41,9 @@ def draw(lease: Lease[Pool], generator: Generator) -> store.Pool:
 
 
 def _fetched(generator: Generator, folder: Path) -> Path:
-    """A local copy of the generator's file, wherever it is stored."""
-    local = folder / Path(generator.file.name or "upload").name
+    """A local copy of the generator's file, wherever it is stored; what it is called there tells nobody anything."""
+    stem = "generator" if generator.kind == Generator.Kind.TRAINED else "upload"
+    local = folder / f"{stem}{Path(generator.file.name or '').suffix}"
     with generator.file.open() as stored, local.open("wb") as copy:
         shutil.copyfileobj(stored, copy)
     return local

@@ -78,6 +78,14 @@ def test_a_bad_archive_fails_with_the_file_named(work, unmeasured):
         pool.open()
 
 
+def test_an_archive_that_cannot_be_unpacked_goes_by_a_name_that_people_know(work, unmeasured):
+    pool = upload(b"\x1f\x8b\x08\x00cut", "mine.tgz", factories.dataset())
+    work()
+    pool.refresh_from_db()
+    assert "cannot unpack upload.tgz" in pool.error
+    assert "/" not in pool.error
+
+
 def test_a_tar_of_a_single_image_is_refused(work, unmeasured):
     out, image = io.BytesIO(), factories.png(factories.pixels(1)[0])
     with tarfile.open(fileobj=out, mode="w:gz") as archive:

@@ -215,9 +215,13 @@ class Lease(Generic[J]):
         self.check()
         return is_time
 
+    def is_held(self) -> bool:
+        """Whether the row is still there, and no other worker's."""
+        return self._rows.exists()
+
     def require(self) -> None:
         """Raise Stopped if another worker holds the row now; what it has stored must stand."""
-        if not self._rows.exists():
+        if not self.is_held():
             raise Stopped
 
     def check(self) -> None:

@@ -58,17 +58,26 @@ def _attempt(work: Work[J], lease: Lease[J]) -> None:
         work(lease)
     except Stopped:
         lease.put_down()
-    except WORDED as error:
-        log.warning("%s failed: %s", lease.row, error)
-        note = FILE_REFUSED if _is_of_the_file(error) else ""
-        words = in_words(error) if is_of_memory(error) else str(error)
-        lease.fail(_of_no_folder(words), note=note)
     except Exception as error:
-        log.exception("%s failed", lease.row)
-        words = _of_no_folder(repr(error))
-        lease.fail(f"This is a fault of the platform, not of your input: {words}. Press Retry.")
+        if lease.is_held():
+            _fail(lease, error)
+        else:
+            log.info("%s %s is gone, or another's by now", type(lease.row).__name__, lease.row.pk)
     else:
         lease.ready()
+
+
+def _fail(lease: Lease[J], error: Exception) -> None:
+    """Say in the row what went wrong, and more in the log."""
+    if not isinstance(error, WORDED):
+        log.exception("%s failed", lease.row, exc_info=error)
+        words = _of_no_folder(repr(error))
+        lease.fail(f"This is a fault of the platform, not of your input: {words}. Press Retry.")
+        return
+    log.warning("%s failed: %s", lease.row, error)
+    note = FILE_REFUSED if _is_of_the_file(error) else ""
+    words = in_words(error) if is_of_memory(error) else str(error)
+    lease.fail(_of_no_folder(words), note=note)
 
 
 def _is_of_the_file(error: BaseException) -> bool:

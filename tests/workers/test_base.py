@@ -66,6 +66,18 @@ def test_a_file_that_was_refused_is_told_from_a_machine_that_failed(error, is_re
     assert (row.state, row.is_refused) == ("failed", is_refused)
 
 
+@pytest.mark.parametrize("error", [ValueError("no file"), KeyError("generator")])
+def test_work_on_a_row_that_was_deleted_meanwhile_ends_without_a_word_of_failure(error, caplog):
+    row = factories.pool(is_ready=False)
+
+    def work(lease):
+        Pool.jobs.filter(pk=row.pk).delete()
+        raise error
+
+    _attempt(work, claim(Pool, row.pk))
+    assert "failed" not in caplog.text
+
+
 def test_a_file_that_a_full_disk_kept_from_being_read_is_not_refused():
     row = factories.pool(is_ready=False)
 

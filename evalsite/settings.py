@@ -144,8 +144,11 @@ def _broker_socket() -> Path:
     return Path(tempfile.gettempdir()) / f"uncanny-{digest}" / "broker.sock"
 
 
+BROKERS = ("redis://", "rediss://", "redis+socket://")
 BROKER_SOCKET = _broker_socket()
 BROKER_URL = env.text("BROKER_URL", f"redis+socket://{quote(str(BROKER_SOCKET))}?virtual_host=0")
+if not BROKER_URL.startswith(BROKERS):
+    raise ImproperlyConfigured(f"BROKER_URL must begin with {' or '.join(BROKERS)}")
 BROKER_IS_EMBEDDED = not os.environ.get("BROKER_URL")
 
 STATIC_URL = "static/"

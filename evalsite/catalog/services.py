@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -60,8 +61,9 @@ def import_dataset(
 ) -> Dataset:
     """Copy every split into a pool of its own: all of them, or nothing is kept.
 
-    Raises `pools.sources.BadImages` naming each rejected file.
+    Raises `pools.sources.BadImages` naming each rejected file, Refused for a name that is none.
     """
+    _require_words(name=name, licence=licence, source=origin)
     if Dataset.objects.filter(name__iexact=name).exists():
         raise Refused(f"there is a data set called {name!r} already: choose another name")
     keys = {split: random_key() for split in splits}
@@ -96,6 +98,20 @@ def import_dataset(
                 store.remove(store_url(key))
         raise
     return dataset
+
+
+def _require_words(**words: str) -> None:
+    """Before images are read for nothing: not every database refuses what is too long."""
+    try:
+        Dataset(**words).clean_fields(exclude={"slug", "resolution_px", "channels"})
+    except ValidationError as error:
+        field, reasons = next(iter(error.message_dict.items()))
+        raise Refused(f"{field}: {reasons[0]}") from error
+    for field, text in words.items():
+        if not text.isprintable() or text != text.strip():
+            raise Refused(
+                f"{field}: only signs that can be seen, without blanks around, got {text!r}"
+            )
 
 
 @transaction.atomic

@@ -224,6 +224,28 @@ def test_a_name_is_given_once_in_any_case(folder, pools_on_disk):
     assert len(pools_on_disk()) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x" * 81, "name: Ensure this value has at most 80 characters"),
+        ("", "name: This field cannot be blank"),
+        ("  ", "name: only signs that can be seen"),
+        ("a\nb", r"name: only signs that can be seen, .* got 'a\\nb'"),
+        ("a\0b", "name: only signs that can be seen"),
+    ],
+)
+def test_a_name_that_is_none_is_refused_before_images_are_read(folder, pools_on_disk, name, words):
+    with pytest.raises(CommandError, match=words):
+        run(name, folder({"1.png": pngs(1)[0]}))
+    assert not Dataset.objects.exists()
+    assert pools_on_disk() == []
+
+
+def test_a_licence_that_is_too_long_is_refused(folder):
+    with pytest.raises(CommandError, match="licence: Ensure this value has at most 200"):
+        run("Noise", folder({"1.png": pngs(1)[0]}), "--licence", "x" * 201)
+
+
 @pytest.mark.parametrize("resolution", ["0", "-8", "100000"])
 def test_an_impossible_resolution_is_refused_in_words(folder, resolution):
     source = folder({"1.png": pngs(1)[0]})

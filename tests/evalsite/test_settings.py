@@ -39,6 +39,7 @@ def settings_of(monkeypatch, tmp_path):
         ("UNCANNY_RANGE_IMAGES", "0", "UNCANNY_RANGE_IMAGES must be .* got '0'"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be one of CRITICAL, .* got 'LOUD'"),
         ("DATABASE_URL", "mysq://me:secret@host", "DATABASE_URL must be such as postgresql://"),
+        ("BROKER_URL", "amqp://me:secret@host", "BROKER_URL must begin with redis://"),
         ("SECRET_KEY", "", "SECRET_KEY is missing"),
         ("UNCANNY_SIGNUP", "0", "no setting UNCANNY_SIGNUP: did you mean UNCANNY_SIGNUP_OPEN?"),
         ("UNCANNY_QQQ", "0", "there is no setting UNCANNY_QQQ$"),

@@ -4,8 +4,10 @@ import shutil
 from collections import namedtuple
 
 import pytest
+from celery import Celery
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import DatabaseError
 
 from evalsite.management.commands import up
 
@@ -42,6 +44,24 @@ def test_an_address_that_is_not_of_this_machine_is_not_called_a_port_in_use(sett
     settings.BROKER_SOCKET = tmp_path / "broker" / "broker.sock"
     with pytest.raises(CommandError, match=r"cannot listen on 203\.0\.113\.1, port 8000: Cannot"):
         up.check_machine("203.0.113.1", 8000)
+
+
+def test_a_database_that_cannot_be_had_is_told_of_in_one_line(monkeypatch):
+    def refused(*_, **__):
+        raise DatabaseError("connection failed: no such host\n\tIs the server running?")
+
+    monkeypatch.setattr(up, "call_command", refused)
+    with pytest.raises(CommandError, match="DATABASE_URL: connection failed: no such host Is the"):
+        up.migrate()
+
+
+def test_a_named_broker_that_does_not_answer_is_told_of_without_its_password(settings, monkeypatch):
+    settings.BROKER_IS_EMBEDDED = False
+    silent = Celery(broker="redis://:secret@127.0.0.1:1/0")
+    silent.conf.broker_transport_options = {"socket_connect_timeout": 1}
+    monkeypatch.setattr(up, "celery", silent)
+    (line,) = up.broker_astray()
+    assert line.startswith("no broker answers at redis://:**@127.0.0.1:1/0: nothing is trained")
 
 
 def test_a_folder_in_which_another_one_is_at_work_is_refused(tmp_path):

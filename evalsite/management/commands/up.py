@@ -16,9 +16,13 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from fsspec import get_filesystem_class
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from evalsite import jobs
+from evalsite.celery import app as celery
 from evalsite.home import demo
 from evalsite.supervisor import Child, Supervisor, port_is_free, wait_for
 from metrics.errors import UnknownName
@@ -56,7 +60,7 @@ class Command(BaseCommand):
         check_machine(host, port)
         if settings.BROKER_IS_EMBEDDED:
             self._held = held(Path(settings.DATA_DIR))
-        call_command("migrate", verbosity=0, interactive=False)
+        migrate()
         supervisor = Supervisor(self.say)
         signal.signal(signal.SIGINT, stop_once)
         signal.signal(signal.SIGTERM, stop_once)
@@ -64,7 +68,7 @@ class Command(BaseCommand):
         try:
             self._start(supervisor, host, port, options["workers"])
             self.say(f"Uncanny is at http://{host}:{port}/ (Ctrl-C stops everything)")
-            for line in weights_astray():
+            for line in [*broker_astray(), *weights_astray()]:
                 self.say(line)
             if not options["no_demo"]:
                 demo.fill(self.say)
@@ -175,6 +179,29 @@ def check_machine(host: str, port: int) -> None:
             require_known(name)
         except UnknownName as error:
             raise CommandError(f"UNCANNY_METRIC_EXTRACTORS: {error}") from error
+
+
+def migrate() -> None:
+    """Bring the database up to date; one line where it cannot be had."""
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except DatabaseError as error:
+        why = " ".join(str(error).split())
+        raise CommandError(f"cannot use the database, see DATABASE_URL: {why}") from error
+
+
+def broker_astray() -> Iterator[str]:
+    """A line if the broker that is named does not answer; what it is to be sent waits until it does."""
+    if settings.BROKER_IS_EMBEDDED:
+        return
+    with celery.connection() as connection:
+        try:
+            connection.default_channel.client.ping()
+        except (OperationalError, RedisError, OSError):
+            yield (
+                f"no broker answers at {connection.as_uri()}: nothing is trained, measured or counted "
+                "until one does; see BROKER_URL"
+            )
 
 
 def require_store(url: str) -> None:

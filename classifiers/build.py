@@ -26,6 +26,7 @@ from pools.errors import SourceError
 from pools.sources import load
 
 SECONDS = 60.0
+LARGEST_SEED = 2**63 - 1
 HELD_OUT = 6
 """Where the data are not divided, one image in six is held out."""
 
@@ -44,7 +45,7 @@ def build(
     `data` is what pools.sources reads; `steps` in place of `seconds` gives the same weights on any
     day. Raises ClassifierError, PoolError or SourceError, before training if `out` cannot be written.
     """
-    _require_place(out, steps, seconds)
+    _require_sense(out, steps, seconds, seed)
     train_set, test_set = halves(data, seed)
     images, labels = labelled(train_set, data)
     names = train_set.class_names or tuple(map(str, range(int(labels.max()) + 1)))
@@ -97,10 +98,15 @@ def labelled(images: ImageSet, data: str) -> tuple[Images, Labels]:
     return images.images, images.labels
 
 
-def _require_place(out: Path, steps: int | None, seconds: float) -> None:
+def _require_sense(out: Path, steps: int | None, seconds: float, seed: int) -> None:
+    """Before any training."""
     if not out.absolute().parent.is_dir():
         raise ClassifierError(f"the folder of {out} needs to exist")
-    if seconds <= 0 or (steps is not None and steps < 1):
+    if out.is_dir():
+        raise ClassifierError(f"a file is needed to write to, got the folder {out}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ClassifierError(f"a seed needs to be 0 to {LARGEST_SEED}, got {seed}")
+    if not 0 < seconds < np.inf or (steps is not None and steps < 1):
         raise ClassifierError(
             f"training needs more than 0 s or steps, got {seconds:g} s, {steps} steps"
         )

@@ -209,7 +209,7 @@ def _given(options: argparse.Namespace) -> Opened:
     if options.save_statistics and isinstance(real, Statistics):
         raise MetricError("--save-statistics needs images as REAL, got a statistics file")
     train = held_out = None
-    if options.train:
+    if options.train is not None:
         train = _images(options.train, "train", NAMES[2])
         train = train.numbered_as(real) if isinstance(real, SourcePool) else train
     elif isinstance(real, SourcePool) and _is_divided(options.real, OTHER[options.split]):

@@ -82,3 +82,18 @@ def test_measure_brings_images_to_the_classifier_s_size_only_if_asked(striped, t
     assert main(["measure", out, large]) == 2
     assert "takes images of 16 × 16 px, grey; got 32 × 32 px" in capsys.readouterr().err
     assert main(["measure", out, large, "--resize"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--out", ""], "a file is needed to write to, got the folder ."),
+        (["--out", "x", "--seconds", "nan"], "more than 0 s or steps, got nan s"),
+        (["--out", "x", "--seconds", "inf"], "more than 0 s or steps, got inf s"),
+        (["--out", "x", "--steps", "2", "--seed", "-1"], "a seed needs to be 0 to"),
+        (["--out", "x", "--steps", "2", "--seed", str(10**30)], "a seed needs to be 0 to"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_training(source, capsys, options, words):
+    assert main(["train", source, *options]) == 2
+    assert f"error: {words}" in capsys.readouterr().err.replace("training needs ", "")

@@ -383,3 +383,7 @@ def test_ctrl_c_ends_the_command_and_its_workers(sets, tmp_path):
     while any(map(runs, workers)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_training_images_without_a_name_are_refused_and_not_forgotten(sets, capsys, quick):
+    assert "no name was given" in refusal(capsys, "real.npz", "fake.npz", "--train", "")

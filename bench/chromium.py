@@ -9,8 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER_UI = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
-"""What a window makes for its address bar, which nobody sees: a second of a processor each."""
+UNSEEN = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess")
+"""What a window makes for its address bar, a second of a processor each, and for a next page."""
 PLAYWRIGHTS = (
     "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
     "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay",
@@ -19,7 +19,7 @@ PLAYWRIGHTS = (
 )  # fmt: skip
 """What Playwright leaves out, said again: of two such lists Chromium takes the last."""
 ARGUMENTS = (
-    f"--disable-features={','.join((*PLAYWRIGHTS, *BROWSER_UI))}",
+    f"--disable-features={','.join((*PLAYWRIGHTS, *UNSEEN))}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",

@@ -20,8 +20,8 @@ TOGETHER = {
         *(f"tests/generators/test_{name}.py" for name in EXPORTING),
         "tests/evalsite/test_play.py",
     ),
-    "services": ("tests/services/",),
     "journey": ("tests/browser/test_journey.py",),
+    "services": ("tests/services/",),
     "trials": ("tests/browser/test_trials.py", "tests/browser/test_protocols.py"),
     "browser": ("tests/browser/",),
 }
@@ -32,12 +32,16 @@ A test is of the first that fits; the last take longest.
 
 
 class Together(LoadFileScheduling):
-    """Hands out tests a file at a time but first, to one process each, all that share what is slow."""
+    """Hands out tests a file at a time but first, to one process each, all that share what is slow.
+
+    These mostly wait: meanwhile the last process computes, and takes them only when all else is done.
+    """
 
     def _assign_work_unit(self, node):
+        computes = len(self.nodes) > 2 and node is self.nodes[-1]
         for name in TOGETHER:
             if name in self.workqueue:
-                self.workqueue.move_to_end(name, last=False)
+                self.workqueue.move_to_end(name, last=computes)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid):

@@ -51,8 +51,8 @@ def fresh_site(request, make_site):
 
 @pytest.fixture
 def digits(tmp_path):
-    """150 real images in a file."""
-    found = sources.load("mnist", limit=150)
+    """60 real images in a file."""
+    found = sources.load("mnist", limit=60)
     np.savez(tmp_path / "digits.npz", images=found.images, labels=found.labels)
     return tmp_path / "digits.npz"
 
@@ -118,11 +118,11 @@ def judge(page, study, *, trials, practice):
 
 def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, person):
     printed = fresh_site.manage("import_dataset", "Digits", str(digits))
-    assert "Digits: 150 training images of 28 px" in printed
+    assert "Digits: 60 training images of 28 px" in printed
     researcher = person().new_page()
     sign_up(researcher, fresh_site)
-    train(researcher, images=640, pool_size=60).click()
-    link = launch(researcher, trials=20, practice=2)
+    train(researcher, images=640, pool_size=30).click()
+    link = launch(researcher, trials=10, practice=2)
 
     board = person().new_page()
     board.goto(f"{fresh_site.url}/leaderboard/")
@@ -131,13 +131,13 @@ def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, perso
     assert "Nobody has answered yet" in board.locator("#board").inner_text()
 
     annotator = person().new_page()
-    judge(annotator, link, trials=20, practice=2)
-    assert re.match(r"You were right about \d+ of 20 images", annotator.locator("h1").inner_text())
+    judge(annotator, link, trials=10, practice=2)
+    assert re.match(r"You were right about \d+ of 10 images", annotator.locator("h1").inner_text())
 
     right = int(re.search(r"right about (\d+) of", annotator.locator("h1").inner_text())[1])
     error_rate = row.locator("td[data-label='Error rate, %']")
-    expect(error_rate).to_contain_text(f"{100 * (20 - right) / 20:.1f}", timeout=SCORED_MS)
+    expect(error_rate).to_contain_text(f"{100 * (10 - right) / 10:.1f}", timeout=SCORED_MS)
     assert "1 person" in row.inner_text()
-    row.get_by_text("n = 60").first.wait_for(timeout=BUILDING_MS)  # its metrics have come as well
+    row.get_by_text("n = 30").first.wait_for(timeout=BUILDING_MS)  # its metrics have come as well
     researcher.goto(f"{fresh_site.url}/studies/")
     assert researcher.locator("td[data-label=People]").inner_text().split()[-1] == "1"

@@ -32,16 +32,12 @@ A test is of the first that fits; the last take longest.
 
 
 class Together(LoadFileScheduling):
-    """Hands out tests a file at a time but first, to one process each, all that share what is slow.
-
-    These mostly wait: meanwhile the last process computes, and takes them only when all else is done.
-    """
+    """Hands out tests a file at a time but first, to one process each, all that share what is slow."""
 
     def _assign_work_unit(self, node):
-        computes = len(self.nodes) > 2 and node is self.nodes[-1]
         for name in TOGETHER:
             if name in self.workqueue:
-                self.workqueue.move_to_end(name, last=computes)
+                self.workqueue.move_to_end(name, last=False)
         super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid):

@@ -11,7 +11,7 @@ from metrics.estimate import Estimate, jackknife_se
 from metrics.frechet_jackknife import distances_without_each
 from metrics.gaussian import EPSILON, Gaussian, graded, null_lifted
 from metrics.rows import Floats, feature_rows, require_same_dimensions
-from metrics.spectra import eigenvalues
+from metrics.spectra import eigenvalues, singular_values
 
 TOLERANCE = 1e-12
 """The largest error of the trace of the root, over the traces of both covariances."""
@@ -34,10 +34,10 @@ def frechet_distance(real: Gaussian, fake: Gaussian) -> FrechetDistance:
     """Return the squared 2-Wasserstein distance of two Gaussians (Dowson & Landau 1982).
 
     On Inception features this is the FID of Heusel et al. (2017). The trace of the root is the sum
-    of roots of eigenvalues of Lᵀ Σ L with Σr = L Lᵀ, of X Σr Xᵀ if one side is rows X (n ≤ d), or
-    of singular values of X Xrᵀ if both are. Columns that are constant on one side add nothing to
-    it. Where eigenvalues are too small for their roots to be had from a product, the singular
-    values of the product of both factors are summed; no jitter is added anywhere.
+    of roots of eigenvalues of Lᵀ Σ L with Σr = L Lᵀ, or of X Σr Xᵀ if one side is rows X (n ≤ d),
+    with Σr = Xrᵀ Xr if both are. Columns that are constant on one side add nothing to it. Where
+    eigenvalues are too small for their roots to be had from a product, the singular values of the
+    product of both factors are summed; no jitter is added anywhere.
 
     >>> x = np.array([[0.0, 1.0], [2.0, 0.0], [1.0, 4.0]])
     >>> round(frechet_distance(Gaussian.of_features(x), Gaussian.of_features(x + [3, 4])).value, 9)
@@ -78,25 +78,25 @@ def _trace_of_root(real: Gaussian, fake: Gaussian, tolerance: float) -> tuple[fl
     found = _by_eigenvalues(left, right, tolerance)
     if found is not None:
         return found, "eigenvalues"
-    singular_values = np.linalg.svd(left.root.T @ right.root, compute_uv=False)
-    return float(singular_values.sum()), "singular values"
+    return float(singular_values(left.root.T @ right.root).sum()), "singular values"
 
 
 def _by_eigenvalues(left: Gaussian, right: Gaussian, tolerance: float) -> float | None:
     """Return the trace of the root, or None if products lose too many of its digits."""
     if left.rows is not None and right.rows is not None:
-        return None
+        few, many = sorted((left.rows, right.rows), key=len)
+        between = few @ many.T
+        return _of_gram(between @ between.T, tolerance)
     if left.rows is not None:
-        return _of_gram(left.rows, right.matrix, tolerance)
+        return _of_gram(left.rows @ right.matrix @ left.rows.T, tolerance)
     if right.rows is not None:
-        return _of_gram(right.rows, left.matrix, tolerance)
+        return _of_gram(right.rows @ left.matrix @ right.rows.T, tolerance)
     product = graded(left, right.matrix)
     scales = np.diagonal(product).copy()
     return _sum_of_roots(eigenvalues(product), scales, tolerance)
 
 
-def _of_gram(rows: Floats, matrix: Floats, tolerance: float) -> float | None:
-    gram = rows @ matrix @ rows.T
+def _of_gram(gram: Floats, tolerance: float) -> float | None:
     scales = np.diagonal(gram).copy()
     return _sum_of_roots(eigenvalues(null_lifted(gram))[:-1], scales, tolerance)
 

@@ -70,7 +70,8 @@ def _share_out(
         busy.pop(connection, None)
         for index, task in waiting:
             busy[connection] = index
-            connection.send(task)
+            with _watched(processes[connection]):
+                connection.send(task)
             return
 
     for connection in processes:
@@ -88,15 +89,22 @@ def _share_out(
 
 
 def _received(connection: Connection, process: BaseProcess) -> tuple[str, Any]:
-    try:
+    with _watched(process):
         message: tuple[str, Any] = connection.recv()
+    return message
+
+
+@contextmanager
+def _watched(process: BaseProcess) -> Iterator[None]:
+    """Have an end of the process, noticed in here, raised as WorkerDied."""
+    try:
+        yield
     except (EOFError, ConnectionError):
         process.join(STOP_S)
         raise WorkerDied(
             f"a process that computed features ended by itself ({_end(process.exitcode)}); "
             "what was finished is kept where there is a cache"
         ) from None
-    return message
 
 
 def _end(exitcode: int | None) -> str:

@@ -28,14 +28,14 @@ class RuntimeNetwork:
 
     A call takes one thread, and calls may run side by side; a pass of one size gives an image the
     same bits whatever is beside it. It can be pickled, as a tensor, for tensors go to other processes
-    by shared memory: a pipe that so much is sent through would hang if the other process died.
+    by shared memory: a pipe that so much is sent through would hang if the other process died. The
+    tensor is kept, for its memory is only there as long as it is.
     """
 
     def __init__(self, network: InceptionNetwork) -> None:
-        self._open(as_onnx(network))
-
-    def _open(self, onnx: bytes) -> None:
-        self._onnx, self._session = onnx, _session(onnx)
+        onnx = as_onnx(network)
+        self._session = _session(onnx)
+        self._onnx = torch.frombuffer(bytearray(onnx), dtype=torch.uint8)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (n, 2048) and logits (n, 1008) of scaled images (n, 3, 299, 299)."""
@@ -51,10 +51,10 @@ class RuntimeNetwork:
         return [torch.from_numpy(each) for each in found]
 
     def __getstate__(self) -> Tensor:
-        return torch.frombuffer(bytearray(self._onnx), dtype=torch.uint8)
+        return self._onnx
 
     def __setstate__(self, onnx: Tensor) -> None:
-        self._open(onnx.numpy().tobytes())
+        self._onnx, self._session = onnx, _session(onnx.numpy().tobytes())
 
 
 def as_onnx(network: InceptionNetwork) -> bytes:

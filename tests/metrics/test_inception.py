@@ -1,5 +1,4 @@
 import hashlib
-import pickle
 
 import numpy as np
 import pytest
@@ -13,6 +12,8 @@ from metrics.extractors.inception import Inception, create
 from metrics.extractors.inception_network import InceptionNetwork, fold_batch_norm
 from metrics.extractors.inception_runtime import RuntimeNetwork
 from metrics.extractors.weights import Weights
+from metrics.features import features_of
+from metrics.image_pools import ArrayPool
 from tests.data.metrics.seeded_state_dict import SHAPES, seeded_state_dict
 
 RECORDED = {
@@ -174,8 +175,8 @@ def test_what_is_no_image_is_refused(one_at_a_time, wrong):
 def test_an_extractor_that_was_used_goes_to_another_process(one_at_a_time, parity):
     image = parity["images"][:1]
     found = one_at_a_time.extract(image).features
-    copy = pickle.loads(pickle.dumps(one_at_a_time))
-    np.testing.assert_array_equal(copy.extract(image).features, found)
+    (elsewhere,) = features_of([ArrayPool(image)], one_at_a_time, workers=2)
+    np.testing.assert_array_equal(elsewhere.features, found)
 
 
 def test_weights_that_do_not_fit_are_named(state):

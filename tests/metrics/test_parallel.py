@@ -3,6 +3,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ class Job:
         threads = os.environ.get("OMP_NUM_THREADS")
         (self.folder / str(number)).write_text(f"{os.getpid()} {threads}")
         report(2)
+
+
+class Stillborn(Job):
+    """Ends every process that is given it, before the next one starts."""
+
+    def __reduce__(self):
+        while active_children():
+            time.sleep(0.01)
+        return os._exit, (4,)
 
 
 def done(folder):
@@ -94,6 +104,11 @@ def test_a_process_that_is_killed_is_named_and_the_others_end(tmp_path):
 def test_a_process_that_leaves_is_named_too(tmp_path):
     with pytest.raises(WorkerDied, match="exit status 3"):
         run(Job(tmp_path), [(0, "leave")], workers=2, report=silent)
+
+
+def test_a_process_that_ends_before_it_has_a_task_is_named_too(tmp_path):
+    with pytest.raises(WorkerDied, match="exit status 4"):
+        run(Stillborn(tmp_path), [(0, "work"), (1, "work")], workers=2, report=silent)
 
 
 def test_an_interruption_leaves_nothing_running(tmp_path):

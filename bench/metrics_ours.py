@@ -83,7 +83,7 @@ class Stopwatch(RuntimeNetwork):
 
     def __init__(self, network: InceptionNetwork | RuntimeNetwork) -> None:
         assert isinstance(network, RuntimeNetwork)
-        self._onnx, self._session = network._onnx, network._session
+        vars(self).update(vars(network))
         self.seconds: list[float] = []
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ operations it is made of becomes one of ONNX.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import onnx
@@ -27,15 +27,13 @@ class RuntimeNetwork:
     """What InceptionNetwork computes of float32 images, within 1e-5 of its scale.
 
     A call takes one thread, and calls may run side by side; a pass of one size gives an image the
-    same bits whatever is beside it. It can be pickled, as a tensor, for tensors go to other processes
-    by shared memory: a pipe that so much is sent through would hang if the other process died. The
-    tensor is kept, for its memory is only there as long as it is.
+    same bits whatever is beside it. It can be pickled, as one tensor of all weights, for tensors go
+    to other processes by shared memory: a pipe that so much is sent through would hang if the other
+    process died. The tensor is kept, for its memory is only there as long as it is.
     """
 
     def __init__(self, network: InceptionNetwork) -> None:
-        onnx = as_onnx(network)
-        self._session = _session(onnx)
-        self._onnx = torch.frombuffer(bytearray(onnx), dtype=torch.uint8)
+        self.__setstate__(torch.cat([each.flatten() for each in network.state_dict().values()]))
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (n, 2048) and logits (n, 1008) of scaled images (n, 3, 299, 299)."""
@@ -51,32 +49,55 @@ class RuntimeNetwork:
         return [torch.from_numpy(each) for each in found]
 
     def __getstate__(self) -> Tensor:
-        return self._onnx
+        return self._weights
 
-    def __setstate__(self, onnx: Tensor) -> None:
-        self._onnx, self._session = onnx, _session(onnx.numpy().tobytes())
+    def __setstate__(self, weights: Tensor) -> None:
+        self._weights, self._session = weights, _session(weights)
 
 
-def as_onnx(network: InceptionNetwork) -> bytes:
-    """Return the network as an ONNX file: images to features, logits and the four stages."""
+def _session(weights: Tensor) -> onnxruntime.InferenceSession:
+    """Return a session that reads the weights, those of the state dict end to end, where they lie."""
+    with torch.device("meta"):
+        network = InceptionNetwork()
+    named = _named(weights, network)
     traced = _Tracer().trace(_AllOutputs(network))
-    weights = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    read = {
+        node.name: named[str(node.target).removeprefix("network.")]
+        for node in traced.nodes
+        if node.op == "get_attr"
+    }
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(each.numpy()) for each in read.values()]
+    options.add_external_initializers(list(read), values)
+    graph = _as_onnx(traced, {name: each.shape for name, each in read.items()})
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _named(weights: Tensor, network: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict of a network of these weights."""
+    shapes = {name: each.shape for name, each in network.state_dict().items()}
+    parts = torch.split(weights, [shape.numel() for shape in shapes.values()])
+    return {
+        name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)
+    }
+
+
+def _as_onnx(traced: fx.Graph, weights: Mapping[str, Sequence[int]]) -> bytes:
+    """Return the network without its weights as ONNX: images to features, logits and four stages."""
     opsets = [helper.make_opsetid("", OPSET)]
     model = onnx.ModelProto(ir_version=IR_VERSION, opset_import=opsets)
-    graph = model.graph  # filled where it lies: a hundred megabytes are not copied again and again
+    graph = model.graph
     graph.name = "Inception-v3"
     graph.input.append(_tensor("images", [3, 299, 299]))
     graph.output.extend(_tensor(name, None) for name in (FEATURES, LOGITS, *STAGES))
+    for name, shape in weights.items():
+        weight = graph.initializer.add(name=name, data_type=TensorProto.FLOAT, dims=shape)
+        weight.data_location = TensorProto.EXTERNAL
+        weight.external_data.add(key="location", value="memory")
     for node in traced.nodes:
         graph.node.extend(_operations(node))
-        if node.op == "get_attr":
-            _add_weight(graph, node.name, weights[str(node.target)])
     return bytes(model.SerializeToString())
-
-
-def _add_weight(graph: onnx.GraphProto, name: str, weight: Tensor) -> None:
-    data = weight.numpy().tobytes()
-    graph.initializer.add(name=name, data_type=TensorProto.FLOAT, dims=weight.shape, raw_data=data)
 
 
 class _AllOutputs(nn.Module):
@@ -95,12 +116,6 @@ class _Tracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return False
-
-
-def _session(graph: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _tensor(name: str, shape: Sequence[int] | None) -> onnx.ValueInfoProto:

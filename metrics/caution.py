@@ -1,4 +1,4 @@
-"""What is to be said beside a Fréchet distance: how far it is off, and what to read instead."""
+"""What is to be said beside Fréchet distances: how far they are off, and what to read instead."""
 
 from __future__ import annotations
 
@@ -14,19 +14,42 @@ LESS_BIASED = ("fid_inf", "kid")
 
 
 def cautioned(figures: Sequence[Figure], sides: Sides) -> list[Figure]:
-    """Say of a Fréchet distance how far it is off, as far as FD∞ tells, and what to read instead."""
+    """Say of a Fréchet distance how far it is off, as far as FD∞ tells, and what to read instead.
+
+    And of FD∞ that it is off as well, where the real images are few.
+    """
     beside = {each.metric: each.value for each in figures if each.value is not None}
-    return [
-        replace(each, note=_bias(each, beside, sides)) if each.metric == "fid" else each
-        for each in figures
-    ]
+    return [replace(each, note=_note(each, beside, sides)) for each in figures]
+
+
+def _note(figure: Figure, beside: Mapping[str, float], sides: Sides) -> str:
+    if figure.metric == "fid":
+        return _bias(figure, beside, sides)
+    if figure.metric in ("fid_inf", "fid_inf15"):
+        return _bias_of_reals(figure, sides)
+    return figure.note
+
+
+def _bias_of_reals(figure: Figure, sides: Sides) -> str:
+    """Say that FD∞ takes out the bias of the fakes alone, where that of the reals is large."""
+    n = figure.n_real
+    if figure.value is None or n is None or n > sides.dimensions:
+        return figure.note
+    return (
+        f"n = {n:,} real images ≤ d = {sides.dimensions:,}: the bias that they bring stays in; "
+        "compare beside the same real images only"
+    )
 
 
 def _bias(figure: Figure, beside: Mapping[str, float], sides: Sides) -> str:
     if figure.value is None:
         return figure.note
     debiased = beside.get("fid_inf")
-    by = "" if debiased is None else f", here by about {max(figure.value - debiased, 0.0):.3g}"
+    by = (
+        ""
+        if debiased is None
+        else f", here by about {max(figure.value - debiased, 0.0):.3g} for the fakes alone"
+    )
     if not sides.too_few_for_frechet:
         return f"biased upward, about as 1/n{by}: compare at equal n only"
     return (

@@ -29,12 +29,16 @@ class Published:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, its standard error (None where none can be had) and the method that gave it."""
+    """A value, its standard error (None where none can be had) and the method that gave it.
+
+    `note` is empty, or a caution that the interval does not give.
+    """
 
     value: float
     se: float | None
     method: str
     published: Published | None = None
+    note: str = ""
 
     def interval(
         self, floor: float = -np.inf, ceiling: float = np.inf

@@ -120,7 +120,7 @@ class Compared:
             resampled=RESAMPLED_ALONE if alone else RESAMPLED,
             method=estimate.method,
             published=estimate.published,
-            note=note,
+            note="; ".join(each for each in (note, estimate.note) if each),
             reference=reference,
         )
 

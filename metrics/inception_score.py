@@ -14,6 +14,9 @@ from metrics.rows import CHUNK_ROWS, Floats, Rows, blocks, feature_rows
 
 SUM_TOLERANCE = 1e-3
 
+FEW = 0.1
+"""A correction of the logarithm by more leaves the score below the truth by more than its error."""
+
 
 def inception_score(probabilities: ArrayLike, *, splits: int = 10, seed: int = 0) -> Estimate:
     """Return the inception score exp(E KL(p(y|x) ‖ p(y))) of Salimans et al. (2016).
@@ -24,7 +27,8 @@ def inception_score(probabilities: ArrayLike, *, splits: int = 10, seed: int = 0
     IS · sd(KL) / √n (delta method). `published` is the mean and the standard deviation (divisor
     `splits`) over the splits of the shuffled set, every image used, as torch-fidelity 0.4.0 does
     it: its spread is no standard error, and it falls with smaller splits. It is None with fewer
-    images than splits.
+    images than splits. Where images are so few for the classes they show that the correction is of
+    a tenth or more, its next orders count too: `note` says so.
 
     Raises MetricError for splits < 1 and rows that are no distributions, TooFewImages for n < 2.
 
@@ -40,7 +44,16 @@ def inception_score(probabilities: ArrayLike, *, splits: int = 10, seed: int = 0
     value = float(np.exp(divergences.mean() + sums.bias))
     se = float(value * divergences.std(ddof=1) / np.sqrt(n))
     published = sums.published(seed) if n >= splits else None
-    return Estimate(value, se, "delta method", published)
+    return Estimate(value, se, "delta method", published, _caution(n, sums.bias))
+
+
+def _caution(n: int, bias: float) -> str:
+    if bias <= FEW:
+        return ""
+    return (
+        f"n = {n:,} images are few for the classes that they show: too low, though raised by "
+        f"{np.expm1(bias):.0%} for that, which the interval does not know; compare at equal n only"
+    )
 
 
 @dataclass(frozen=True)

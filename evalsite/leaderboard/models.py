@@ -18,8 +18,9 @@ EXTRACTOR = "lite0"
 
 EXTRACTOR_LENGTH = 200
 
-TOO_FEW = "the covariance is not of full rank"
-"""What the metrics note of a Fréchet distance of no more images than features have dimensions."""
+TOO_FEW = ("the covariance is not of full rank", "images are few for the classes")
+"""What the metrics note of a Fréchet distance of no more images than features have dimensions, and
+of an inception score of few."""
 
 
 class FeatureRangeQuerySet(JobQuerySet["FeatureRange"]):
@@ -296,7 +297,7 @@ class Score(models.Model):
     @property
     def caution(self) -> str:
         """Why it is not to be read beside figures of more images; empty if it can be."""
-        return self.note if TOO_FEW in self.note else ""
+        return self.note if any(words in self.note for words in TOO_FEW) else ""
 
     @property
     def shown_n(self) -> str:

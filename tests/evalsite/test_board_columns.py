@@ -306,17 +306,26 @@ def test_a_board_that_nobody_reloads_hears_of_a_measurement_that_failed(client, 
     assert stamp_of_board(board.dataset) != before
 
 
-def test_a_figure_of_few_images_is_marked_with_the_reason(client, board):
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        (
+            "FD-lite0",
+            "n = 6 ≤ d = 8: the covariance is not of full rank, and the figure biased upward",
+        ),
+        ("IS-lite0", "n = 6 images are few for the classes that they show: too low"),
+    ],
+)
+def test_a_figure_of_few_images_is_marked_with_the_reason(client, board, name, note):
     few = factories.pool(factories.generator("Cleo", of=board.dataset))
-    note = "n = 6 ≤ d = 8: the covariance is not of full rank, and the figure biased upward"
-    measured(few, figure("FD-lite0", 40.0, note=note))
+    measured(few, figure(name, 40.0, note=note))
     pages = {
-        f"mark-{few.generator_id}-FD-lite0": board_page(client, columns=["FD-lite0"]),
-        f"mark-{few.pk}-FD-lite0": client.get(few.generator.get_absolute_url()).content.decode(),
+        f"mark-{few.generator_id}-{name}": board_page(client, columns=[name]),
+        f"mark-{few.pk}-{name}": client.get(few.generator.get_absolute_url()).content.decode(),
     }
     for key, page in pages.items():
         assert page.count('class="explain caution"') == 1
         assert f'popovertarget="{key}"' in page
-        assert "Of few images: n = 6 ≤ d = 8" in page
+        assert f"Of few images: {note}" in page
         assert "explain.js" in page
     assert 'class="explain caution"' in client.get(reverse("pool", args=[few.pk])).content.decode()

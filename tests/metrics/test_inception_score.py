@@ -42,6 +42,17 @@ def test_the_correction_takes_out_the_bias_and_the_error_is_the_spread():
     assert np.mean([each.se for each in estimates]) == pytest.approx(values.std(ddof=1), rel=0.1)
 
 
+@pytest.mark.parametrize(("n", "is_few"), [(3, True), (300, True), (6000, False)])
+def test_images_too_few_for_their_classes_say_that_the_score_is_too_low(n, is_few):
+    rng = np.random.default_rng(0)
+    p = np.full((n, 400), 0.2 / 400)
+    p[np.arange(n), rng.integers(0, 400, n)] += 0.8
+    estimate = inception_score(p, splits=1)
+    raised = estimate.value / estimate.published.value - 1
+    words = f"n = {n} images are few for the classes that they show: too low, though raised by {raised:.0%}"
+    assert estimate.note.startswith(words) if is_few else estimate.note == ""
+
+
 def test_order_moves_the_splits_but_not_the_value():
     p = softmax(np.random.default_rng(1).normal(size=(603, 7)), axis=1)
     forward, backward = inception_score(p), inception_score(p[::-1])

@@ -150,7 +150,31 @@ def test_a_frechet_distance_of_few_images_says_so_and_brings_company(images, pix
 def test_the_bias_that_fd_infinity_tells_is_said(sets, pixels):
     figures = named(measure(*sets, extractor=pixels, metrics=["fid", "fid_inf"]))
     bias = max(figures["fid"].value - figures["fid_inf"].value, 0)
-    assert f"here by about {bias:.3g}:" in figures["fid"].note
+    assert f"here by about {bias:.3g} for the fakes alone:" in figures["fid"].note
+    assert figures["fid_inf"].note == ""
+
+
+@pytest.mark.parametrize("name", ["fid_inf", "fid_inf15"])
+def test_fd_infinity_says_that_the_bias_of_few_real_images_stays_in(images, pixels, name):
+    figures = named(
+        measure(images(3), images(60, seed=1) // 2, extractor=pixels, metrics=["fid", name])
+    )
+    assert figures[name].note.startswith(
+        "n = 3 real images ≤ d = 3: the bias that they bring stays"
+    )
+
+
+def test_a_caution_of_a_metric_stands_beside_its_figure(images, pixels):
+    class Sure(type(pixels)):
+        """Every image is of a class of its own."""
+
+        def extract(self, images):
+            flat = images.reshape(len(images), -1)
+            classes = np.eye(256, dtype=np.float32)[flat[:, 0]]
+            return Features(flat[:, :3].astype(np.float32), classes)
+
+    figures = named(measure(images(40), images(40, seed=1), extractor=Sure(), metrics=["is"]))
+    assert figures["is"].note.startswith("n = 40 images are few for the classes")
 
 
 def test_what_needs_more_images_is_refused_with_the_reason(images, pixels):

@@ -8,9 +8,11 @@ import numpy as np
 
 from metrics.errors import ImageMismatch, TooFewImages
 from metrics.features import PoolFeatures
+from metrics.rows import Floats, mean_row
 from metrics.statistics_file import Statistics
 
 FEWEST = 2
+ROUNDING = 1e-9
 ALIKE = 0.5
 """The share of generated images found among the real ones at which a mistake is likely."""
 
@@ -66,6 +68,19 @@ def _warnings(real: Side, fake: Side) -> Iterator[str]:
             )
     if isinstance(real, PoolFeatures) and isinstance(fake, PoolFeatures):
         yield from _of_pixels(real, fake)
+    elif _have_one_mean(real, fake):
+        yield "REAL and FAKE have the same mean: are they the same images?"
+
+
+def _have_one_mean(real: Side, fake: Side) -> bool:
+    """Whether statistics are those of the other side, as far as they can tell."""
+    if count(real) != count(fake) and None not in (count(real), count(fake)):
+        return False
+    return np.allclose(_mean(real), _mean(fake), rtol=ROUNDING, atol=0)
+
+
+def _mean(side: Side) -> Floats:
+    return side.mean if isinstance(side, Statistics) else mean_row(side.features)
 
 
 def _of_pixels(real: PoolFeatures, fake: PoolFeatures) -> Iterator[str]:

@@ -49,6 +49,15 @@ class Copies:
         """
         return self.low > max(self.expected, 1.0)
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The interval in whole images: no narrower, as rounding might make it.
+
+        >>> Copies(2.0, 0.4, 8.2, n=110, within=3, expected=1.0, seen="near").bounds
+        (0, 9)
+        """
+        return math.floor(self.low), min(math.ceil(self.high), self.n)
+
     @classmethod
     def counted(cls, within: Mask, chance: Mask, seen: str, ratio: float | None = None) -> Copies:
         """Return how many more samples are close than new real images: a mask of each."""

@@ -42,9 +42,10 @@ def _lines(measurement: Measurement) -> Iterator[str]:
 def _memorised(judgement: Judgement) -> Iterator[str]:
     yield f"memorisation: {judgement.words}"
     if found := judgement.copied:
+        low, high = found.bounds
         yield (
-            f"copies: {found.value:,.0f} of {found.n:,} (95 % interval {found.low:,.0f} to "
-            f"{found.high:,.0f}), {COUNTED[found.seen]}"
+            f"copies: {found.value:,.0f} of {found.n:,} (95 % interval {low:,} to {high:,}), "
+            f"{COUNTED[found.seen]}"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -48,7 +47,7 @@ def words_of(
     if verdict == "copies":
         return f"{_copies(copied)}{_exact(exact if copied.seen != 'exact' else 0)}"
     most = (
-        f"At most {math.ceil(copied.high):,.0f} of {copied.n:,} are copies, exact or nearly so "
+        f"At most {copied.bounds[1]:,} of {copied.n:,} are copies, exact or nearly so "
         f"({COUNTED[copied.seen]}).{_exact(exact)}"
     )
     if closeness is None:
@@ -69,9 +68,10 @@ def words_of_few(copied: Copies | None, exact: int, reason: str) -> str:
 
 def _copies(copied: Copies) -> str:
     noise = "" if copied.seen == "exact" else ", up to noise"
+    low, high = copied.bounds
     return (
-        f"About {copied.value:,.0f} of {copied.n:,} samples (95 % interval {copied.low:,.0f} to "
-        f"{copied.high:,.0f}) are copies of training images{noise}: "
+        f"About {copied.value:,.0f} of {copied.n:,} samples (95 % interval {low:,} to {high:,}) "
+        f"are copies of training images{noise}: "
         f"{SEEN[copied.seen].format(f'{copied.within:,}')}, and of as many new real images "
         f"{copied.expected:,.0f} would."
     )

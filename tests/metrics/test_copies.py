@@ -31,3 +31,12 @@ def test_images_that_both_parts_hold_raise_chance():
     held_out = np.concatenate([new, train[:20]])
     assert Space.of("features", train, held_out, fake).copies.expected == pytest.approx(20, abs=2)
     assert Space.of("features", train, new, fake).copies.expected < 3
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bounds"),
+    [(0.0, 8.2, (0, 9)), (0.6, 3.0, (0, 3)), (196.2, 200.00000000000003, (196, 200))],
+)
+def test_an_interval_in_whole_images_is_no_narrower(low, high, bounds):
+    copies = Copies(low, low, high, n=200, within=200, expected=0.0, seen="near")
+    assert copies.bounds == bounds

@@ -329,6 +329,14 @@ def test_statistics_of_generated_images_give_a_value_without_interval(sets, stat
     assert figure.low is figure.n_fake is None
 
 
+def test_statistics_of_the_same_images_are_warned_of(sets, statistics, pixels):
+    warning = "REAL and FAKE have the same mean: are they the same images?"
+    for same in ((statistics, statistics), (sets[0], statistics), (statistics, sets[0])):
+        assert warning in measure(*same, metrics=["fid"], extractor=pixels).warnings
+    for other in ((sets[1], statistics), (statistics, sets[1])):
+        assert warning not in measure(*other, metrics=["fid"], extractor=pixels).warnings
+
+
 def test_two_statistics_files_can_be_compared(statistics, pixels):
     other = replace(statistics, mean=statistics.mean + 1)
     assert named(measure(statistics, other, extractor=pixels))["fid"].value == pytest.approx(3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 from classifiers.errors import ClassifierError
 from classifiers.network import Form, Network, without_weights
 from classifiers.tensors import fill, read_tensors
+from pools.whole_file import replaced_whole
 
 KEY = "uncanny_classifier"
 LARGEST_MB = 64
@@ -41,14 +41,11 @@ class About:
 
 def save(path: Path, state: Mapping[str, Tensor], about: About) -> None:
     """Write the file in one step: a process killed at any moment leaves the old one or the new."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(dict(state), unfinished, metadata={KEY: json.dumps(asdict(about))})
-        unfinished.replace(path)
+        with replaced_whole(path) as unfinished:
+            save_file(dict(state), unfinished, metadata={KEY: json.dumps(asdict(about))})
     except SafetensorError as error:  # a full disk among others
         raise OSError(f"cannot write {path}: {error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[Network, About]:

@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from pools.whole_file import replaced_whole
+
 FORMAT_VERSION = 1
 _KEY = "uncanny"
 Number = TypeVar("Number", int, float)
@@ -28,20 +30,17 @@ def write(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any
     """
     path = Path(path)
     header = json.dumps({"kind": kind, "version": FORMAT_VERSION, "about": about})
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            unfinished,
-            metadata={_KEY: header},
-        )
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with replaced_whole(path) as unfinished:
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+                unfinished,
+                metadata={_KEY: header},
+            )
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
     except SafetensorError as error:
         raise OSError(f"cannot write {path}: {error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read(path: str | Path, kind: str) -> tuple[dict[str, Tensor], Any]:

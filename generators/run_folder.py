@@ -15,6 +15,7 @@ from generators.tensorboard_log import TensorBoardLog
 from generators.training import Progress, Trainer, TrainingDiverged
 from pools.sources import ImageSet
 from pools.stimulus import encode_grid
+from pools.whole_file import remove_leftovers, replaced_whole
 
 CHECKPOINT_EVERY_S = 10.0
 
@@ -200,7 +201,9 @@ class RunFolder:
         return found
 
     def _forget_after(self, images_seen: int) -> None:
-        """Drops what was logged and drawn after the checkpoint: it will be trained again."""
+        """Drops what was logged and drawn after the checkpoint, which will be trained again, and leftovers."""
+        for path in (self.checkpoint_path, self.generator_path, self.log_path):
+            remove_leftovers(path)
         for sheet in self.samples_folder.glob("*.png"):
             if sheet.stem > f"{images_seen:012}":
                 sheet.unlink()
@@ -209,7 +212,8 @@ class RunFolder:
         logged = self.log_path.read_text(encoding="utf-8", errors="replace")
         lines = logged.splitlines(keepends=True)
         kept = [line for line in lines if _complete(line, images_seen)]
-        self.log_path.write_text("".join(kept), encoding="utf-8")
+        with replaced_whole(self.log_path) as unfinished:
+            unfinished.write_text("".join(kept), encoding="utf-8")
         self._history = [Moment.of(json.loads(line)) for line in kept]
 
 

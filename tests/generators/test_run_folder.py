@@ -226,3 +226,37 @@ def test_a_line_of_the_log_that_is_nested_too_deep_keeps_no_run_from_going_on(so
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write('{"images_seen": ' + "[" * 100_000 + "}\n")
     assert train(source, out, *BLIND, "--resume") == 0
+
+
+def test_a_run_that_goes_on_clears_what_a_killed_save_has_left(source, tmp_path):
+    out = tmp_path / "run"
+    train(source, out)
+    names = {path.name for path in out.iterdir()}
+    for name in (".run.safetensors.k1ll", ".generator.safetensors.k1ll"):
+        (out / name).mkdir()
+        (out / name / ".tmpXyz").write_bytes(b"half")
+    assert train(source, out, "--resume") == 0
+    assert {path.name for path in out.iterdir()} == names
+
+
+def test_a_process_that_dies_while_the_log_is_cut_loses_none_of_it(source, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    train(source, out)
+    before = (out / "log.jsonl").read_text()
+
+    def die(path, text, **_):
+        with path.open("w") as file:
+            file.write(text[:5])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_text", die)
+        assert train(source, out, "--resume") == 130
+    assert (out / "log.jsonl").read_text() == before
+
+
+def test_what_a_run_writes_is_all_for_the_same_people(source, tmp_path):
+    out = tmp_path / "run"
+    train(source, out)
+    modes = {path.name: path.stat().st_mode for path in out.iterdir() if path.is_file()}
+    assert len(set(modes.values())) == 1, modes

@@ -49,7 +49,7 @@ ALONE = {
 }
 """What values with a picture of their own mean."""
 
-SAMPLES = ("spread", "coverage", "evenness", "obedience", "copied")
+SAMPLES = ("spread", "coverage", "evenness", "obedience")
 CALLS = ("d_real", "d_fake")
 KINDS = (
     Kind("Losses", "What each network lowers.", lambda name: name.endswith("_loss")),
@@ -68,8 +68,14 @@ KINDS = (
     Kind(
         "Samples beside real images",
         "Spread: how far apart samples are; classes shown: how many of them; evenness: how evenly; all"
-        " about 1 for a perfect generator. Copies: the share that are nearly training images.",
+        " about 1 for a perfect generator. Class as asked: the share that show the class they were asked for.",
         SAMPLES.__contains__,
+    ),
+    Kind(
+        "Copies",
+        "The share of samples that nearly are training images: about 0 for a perfect generator.",
+        "copied".__eq__,
+        ends=(0.0, 1.0),
     ),
 )
 

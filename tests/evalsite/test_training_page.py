@@ -11,7 +11,13 @@ from evalsite.catalog.models import Generator, Pool
 from evalsite.jobs import JobState
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.quality import best_of, is_clearly_worse, qualities
-from evalsite.leaderboard.training_curves import HEIGHT, MOST_POINTS, training_curves
+from evalsite.leaderboard.training_curves import (
+    HEIGHT,
+    MOST_POINTS,
+    SERIES,
+    WORDS,
+    training_curves,
+)
 from generators.config import load_config
 from generators.health import Moment
 from generators.networks import shape
@@ -88,12 +94,20 @@ def test_each_kind_of_value_has_its_picture_and_others_one_each():
         "Losses": ["d_loss", "g_loss"],
         "Gradient norms": ["d_gradient", "g_gradient"],
         "Called real": ["d_real", "d_fake"],
-        "Samples beside real images": ["spread", "copied"],
+        "Samples beside real images": ["spread"],
+        "Copies": ["copied"],
         "Reconstruction": ["reconstruction"],
     }
     by_title = {each.title: each for each in curves}
     assert by_title["Called real"].lines[0].points == f"60.0,{HEIGHT / 2} 120.0,{HEIGHT / 2}"
     assert by_title["Losses"].finding == "Losses: discriminator 1, generator 2"
+
+
+def test_everything_that_a_conditional_run_watches_is_drawn():
+    values = dict.fromkeys(WORDS, 0.5)
+    curves = training_curves([Moment(10, values), Moment(20, values)], 40)
+    assert sorted(line.name for each in curves for line in each.lines) == sorted(WORDS)
+    assert max(len(each.lines) for each in curves) <= SERIES
 
 
 def test_gradients_lie_by_their_powers_of_ten_and_none_at_the_end():

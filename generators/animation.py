@@ -66,7 +66,7 @@ def chosen(sheets: Sequence[Images], most: int) -> list[Images]:
 def read_sheets(folder: Path) -> list[Images]:
     """The sheets `*.png` of a run's folder of samples, uint8 (H, W, 1 or 3), in order.
 
-    Raises ValueError if there are none.
+    Raises ValueError if there are none, or one is damaged.
     """
     paths = sorted(folder.glob("*.png"))
     if not paths:
@@ -79,6 +79,9 @@ def _picture(sheet: Images) -> Image.Image:
 
 
 def _pixels(path: Path) -> Images:
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture)
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+    except OSError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
     return pixels if pixels.ndim == 3 else pixels[..., None]

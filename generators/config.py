@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
-from generators.config_reading import ConfigError, build, choice, number
+from generators.config_reading import ConfigError, build, choice, number, said
 from generators.config_rules import check_combination, check_used
 
 __all__ = [
@@ -230,7 +230,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not (key.strip() and equals) or "\n" in text.strip():
-        raise ConfigError(f"an override is written key=value, got {text!r}")
+        raise ConfigError(f"an override is written key=value, got {said(text)}")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except (ValueError, RecursionError):
@@ -265,5 +265,5 @@ def _override(values: dict[str, Any], key: str, value: Any) -> None:
     for table in tables:
         values = values.setdefault(table, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"unknown key {key!r}: {table!r} is a value, not a table")
+            raise ConfigError(f"unknown key {said(key)}: {said(table)} is a value, not a table")
     values[leaf] = value

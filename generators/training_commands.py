@@ -104,12 +104,22 @@ def _check_resolution(resolution_px: int | None) -> None:
 
 
 def _train_and_tell(folder: RunFolder, trainer: Trainer) -> None:
+    _warn_of_no_classes(trainer)
     _warn_of_empty_classes(trainer)
     with _training_bar(trainer) as show:
         verdicts = folder.train(trainer, on_progress=show, on_verdict=_announce)
     names = ", ".join(verdict.name for verdict in verdicts)
     print(names or _without_verdict(folder), file=sys.stderr)
     print(folder.generator_path)
+
+
+def _warn_of_no_classes(trainer: Trainer) -> None:
+    """As of a folder of images, by a recipe that draws by class."""
+    if trainer.config.conditional and not trainer.shape.class_count:
+        print(
+            "the images have no classes: the generator will draw without, as if conditional=false",
+            file=sys.stderr,
+        )
 
 
 def _warn_of_empty_classes(trainer: Trainer) -> None:

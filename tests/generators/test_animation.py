@@ -109,3 +109,11 @@ def test_what_cannot_be_shown_is_refused_in_a_line(tmp_path, capsys, out, messag
 def test_the_web_process_may_import_it_without_torch(module):
     code = f"import generators.{module}, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_sheet_that_is_cut_short_is_named(run_folder, tmp_path, capsys):
+    folder, _ = run_folder
+    sheet = min((folder / "samples").glob("*.png"))
+    sheet.write_bytes(sheet.read_bytes()[:60])
+    assert main(["animate", str(folder), "--out", str(tmp_path / "run.webp")]) == 2
+    assert f"{sheet} is damaged: " in capsys.readouterr().err

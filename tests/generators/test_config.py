@@ -90,6 +90,13 @@ def test_a_bad_value_is_refused_by_key_value_and_choices(key, value, message):
         load_config("demo-15", **{key: value})
 
 
+@pytest.mark.parametrize("key", ["z_dim", "loss", "adam", "n" * 9000])
+def test_a_value_that_fills_pages_is_told_in_a_line(key):
+    with pytest.raises(ConfigError, match="…") as refused:
+        load_config("demo-15", **{key: "9" * 9000})
+    assert len(str(refused.value)) < 400
+
+
 REFUSED = {
     "K of 0": (
         "demo-15",

@@ -66,6 +66,16 @@ def test_classes_that_nothing_is_learnt_of_are_told(data, tmp_path, capsys):
     assert "no images to learn from" not in capsys.readouterr().err
 
 
+def test_images_without_classes_are_told_where_a_recipe_draws_by_class(data, tmp_path, capsys):
+    np.savez(tmp_path / "plain.npz", images=data[0])
+    plain = str(tmp_path / "plain.npz")
+    words = "the images have no classes: the generator will draw without"
+    assert train(plain, tmp_path / "run") == 0
+    assert capsys.readouterr().err.startswith(words)
+    assert train(plain, tmp_path / "unasked", "--set=conditional=false") == 0
+    assert words not in capsys.readouterr().err
+
+
 def test_the_log_holds_all_that_was_watched(source, tmp_path):
     train(source, tmp_path / "run")
     last = log(tmp_path / "run")[-1]

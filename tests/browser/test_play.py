@@ -71,6 +71,10 @@ def carry_by_finger(page, carried, slot):
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
+def colour_of(button):
+    return button.evaluate("each => getComputedStyle(each).color")
+
+
 def section(page, slots):
     return page.locator(f"[data-equation='{slots}'], [data-walk='{slots}']")
 
@@ -165,6 +169,17 @@ def test_strokes_become_a_picture_and_can_be_taken_back(visit):
     expect(output).to_have_attribute("src", empty)
     expect(page.locator("#original")).to_be_hidden()
     assert_accessible(page)
+
+
+def test_a_button_that_does_nothing_yet_does_not_look_like_one_that_does(visit):
+    page = visit("edges")
+    undo, clear = (page.get_by_role("button", name=name) for name in ("Undo", "Clear"))
+    expect(page.locator("#output")).to_have_attribute("alt", "What the network makes of no lines")
+    idle = colour_of(undo), colour_of(clear)
+    page.locator("[data-example]").first.press("Enter")
+    expect(clear).to_be_enabled()
+    for before, button in zip(idle, (undo, clear), strict=True):
+        assert colour_of(button) != before
 
 
 def test_a_cycle_goes_either_way_and_a_hostile_file_is_named(visit):

@@ -71,7 +71,9 @@ def _trainer(run: TrainingRun, folder: Path) -> "Trainer":
     if run.checkpoint:
         local = folder / "resume.safetensors"
         local.write_bytes(run.checkpoint.read())
-        return Trainer.resume(local, images, real.labels, class_names=names)
+        trainer = Trainer.resume(local, images, real.labels, class_names=names)
+        local.unlink()  # or each worker that is killed as it trains would leave a checkpoint behind
+        return trainer
     config = Config.from_dict({**run.config, "seed": run.seed})
     return Trainer(config, images, real.labels, class_count=len(names), class_names=names)
 

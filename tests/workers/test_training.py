@@ -82,6 +82,20 @@ def test_a_worker_that_has_lost_its_lease_leaves_the_run_alone(train_tiny, work,
     assert run.state == JobState.RUNNING
 
 
+def test_a_worker_that_is_killed_as_it_trains_leaves_no_checkpoint_in_the_temporary_folder(
+    train_tiny, work, monkeypatch, tmp_path
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    found = []
+    stop_after(monkeypatch, 8, act=lambda _: found.extend(temporary.rglob("*.safetensors")))
+    made = train_tiny()
+    work()
+    assert made.run.losses.count() == 6
+    assert found == []
+
+
 def test_a_segment_without_time_still_goes_on_later(train_tiny, work, monkeypatch):
     monkeypatch.setattr(tasks, "SEGMENT_S", 1e-9)
     asked = []

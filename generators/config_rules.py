@@ -42,6 +42,8 @@ LOSSES_OF = {
 GANS = ("gan", "bigan", "stackgan")
 DCGAN_NORMED_FROM_PX = 16
 LOSSES_WITH_LABELS = ("minimax", "non-saturating", "least-squares")
+LEAST_SQUARES_AT_FIRST = 0.5
+"""½ (0 - 1)²: of real images, and of fakes for their generator, before anything is learnt."""
 
 
 def listed(words: Sequence[str]) -> str:
@@ -92,6 +94,24 @@ def check_used(config: "Config") -> None:
             f"discriminator.clip {config.discriminator.clip!r} would bound weights that "
             "discriminator.spectral divides afterwards: set the one to 0.0 or the other to false"
         )
+    costs = config.translation
+    if config.model == "cyclegan" and costs.identity and not costs.reconstruction:
+        raise ConfigError(
+            f"translation.identity {costs.identity!r} is a share of translation.reconstruction, "
+            "which is 0: set it to 0.0 as well"
+        )
+    if config.loss == "least-squares":
+        _check_gates_open(config)
+
+
+def _check_gates_open(config: "Config") -> None:
+    """Raises ConfigError for a gate that keeps a network under least squares from its first step."""
+    for name in ("gate_real", "gate_fake", "gate_generator"):
+        if (found := getattr(config.tricks, name)) >= LEAST_SQUARES_AT_FIRST:
+            raise ConfigError(
+                f"tricks.{name} {found!r} is not passed with loss 'least-squares', which is about "
+                f"{LEAST_SQUARES_AT_FIRST} before anything is learnt: set it below that"
+            )
 
 
 def check_size(config: "Config", resolution_px: int) -> None:

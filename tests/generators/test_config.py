@@ -204,6 +204,16 @@ REFUSED = {
         {"tricks.gate_generator": 0.5},
         r"tricks\.gate_generator is never passed with loss 'minimax'",
     ),
+    "a gate above least squares at their start": (
+        "lsgan",
+        {"tricks.gate_real": 0.6},
+        r"tricks\.gate_real 0\.6 is not passed with loss 'least-squares', .* 0\.5 .* set it below",
+    ),
+    "an identity that is a share of nothing": (
+        "sneakers-to-boots",
+        {"translation.reconstruction": 0},
+        r"translation\.identity 0\.2 is a share of translation\.reconstruction, .* set it to 0\.0",
+    ),
     "a VAE's game": ("vae", {"loss": "hinge"}, "does not fit model 'vae': choose least-squares"),
     "a VAE's penalty": (
         "vae",

@@ -261,6 +261,13 @@ def _changes(values: dict[str, Any], others: dict[str, Any], prefix: str = "") -
 
 
 def _override(values: dict[str, Any], key: str, value: Any) -> None:
+    """Replaces one value; a table replaces those that it holds, and leaves the rest as they were."""
+    if value == {}:
+        raise ConfigError(f"{said(key)} is given no value: an empty table changes nothing")
+    if isinstance(value, dict):
+        for name, single in value.items():
+            _override(values, f"{key}.{name}", single)
+        return
     *tables, leaf = key.split(".")
     for table in tables:
         values = values.setdefault(table, {})

@@ -44,6 +44,17 @@ def test_a_config_survives_the_way_through_a_dictionary():
     assert Config.from_dict(config.as_dict()) == config
 
 
+def test_an_override_by_a_table_leaves_the_rest_of_it():
+    config = load_config("demo-60", **dict([parse_override("adam = {beta1 = 0.1}")]))
+    assert config.adam == replace(load_config("demo-60").adam, beta1=0.1)
+    with pytest.raises(ConfigError, match=r"unknown key 'adam\.beta3', choose from"):
+        load_config("demo-60", adam={"beta3": 0.1})
+    with pytest.raises(ConfigError, match="'images' is a value, not a table"):
+        load_config("demo-60", images={"count": 1})
+    with pytest.raises(ConfigError, match="'adam' is given no value"):
+        load_config("demo-60", adam={})
+
+
 def test_an_override_replaces_one_value_by_its_dotted_path():
     config = load_config("demo-15", images=96, **{"adam.beta1": 0, "penalty.name": "none"})
     assert (config.images, config.adam.beta1, config.penalty.name) == (96, 0.0, "none")

@@ -43,7 +43,7 @@ GANS = ("gan", "bigan", "stackgan")
 DCGAN_NORMED_FROM_PX = 16
 LOSSES_WITH_LABELS = ("minimax", "non-saturating", "least-squares")
 LEAST_SQUARES_AT_FIRST = 0.5
-"""½ (0 - 1)²: of real images, and of fakes for their generator, before anything is learnt."""
+"""½ (0 - 1)²: of real images, and of fakes for their generator; that of fakes for the discriminator is 0."""
 
 
 def listed(words: Sequence[str]) -> str:
@@ -105,12 +105,17 @@ def check_used(config: "Config") -> None:
 
 
 def _check_gates_open(config: "Config") -> None:
-    """Raises ConfigError for a gate that keeps a network under least squares from its first step."""
-    for name in ("gate_real", "gate_fake", "gate_generator"):
-        if (found := getattr(config.tricks, name)) >= LEAST_SQUARES_AT_FIRST:
+    """Raises ConfigError for gates that keep a network under least squares from its first step."""
+    gates, first = config.tricks, LEAST_SQUARES_AT_FIRST
+    closed = {
+        "gate_real": gates.gate_real >= first and gates.gate_fake > 0,
+        "gate_generator": gates.gate_generator >= first,
+    }
+    for name, is_closed in closed.items():
+        if is_closed:
             raise ConfigError(
-                f"tricks.{name} {found!r} is not passed with loss 'least-squares', which is about "
-                f"{LEAST_SQUARES_AT_FIRST} before anything is learnt: set it below that"
+                f"tricks.{name} {getattr(gates, name)!r} is never passed with loss 'least-squares', "
+                f"which is about {first} before anything is learnt: set it below that"
             )
 
 

@@ -215,10 +215,15 @@ REFUSED = {
         {"tricks.gate_generator": 0.5},
         r"tricks\.gate_generator is never passed with loss 'minimax'",
     ),
-    "a gate above least squares at their start": (
+    "the lecture's gates under least squares": (
         "lsgan",
-        {"tricks.gate_real": 0.6},
-        r"tricks\.gate_real 0\.6 is not passed with loss 'least-squares', .* 0\.5 .* set it below",
+        {"tricks.gate_real": 0.6, "tricks.gate_fake": 0.45},
+        r"tricks\.gate_real 0\.6 is never passed with loss 'least-squares', .* 0\.5 .* set it below",
+    ),
+    "the lecture's gate of the generator under least squares": (
+        "lsgan",
+        {"tricks.gate_generator": 0.5},
+        r"tricks\.gate_generator 0\.5 is never passed with loss 'least-squares', .* set it below",
     ),
     "an identity that is a share of nothing": (
         "sneakers-to-boots",

@@ -9,8 +9,7 @@ from scipy.linalg import lapack
 from metrics.rows import Floats
 
 WIDE_VECTORS = torch.backends.cpu.get_cpu_capability() == "AVX512"
-"""Where torch's LAPACK (MKL) reduces a matrix sooner than SciPy's (OpenBLAS): in .44 s for .72 at
-2,048 x 2,048 on a core with them, in .67 for .54 on one without."""
+"""Where torch's LAPACK (MKL) reduces a large matrix sooner than SciPy's (OpenBLAS), and where not."""
 
 BLOCK = 32
 """How many columns OpenBLAS reduces at a time, given room for them."""

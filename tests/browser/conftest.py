@@ -108,14 +108,19 @@ def person(chromium, contexts, sites):
 
 
 def forget(context, origins):
-    """Leave a context as if nobody had used it, on the page that was opened last: a new one is slow."""
+    """Leave a context as if nobody had used it, on the page that was opened last: a new one is slow.
+
+    The pages leave before the cookies go: a page posts its last answers as it leaves, and one sent
+    without cookies would be answered with a new one, in the midst of whoever comes next.
+    """
     context.set_offline(False)
     context.clear_permissions()
-    context.clear_cookies()
     page = context.pages[-1] if context.pages else context.new_page()
+    for each in context.pages:
+        each.goto("about:blank")
     for other in context.pages[:-1]:
         other.close()
-    page.goto("about:blank")
+    context.clear_cookies()
     browser = context.new_cdp_session(page)
     for origin in origins:
         browser.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})

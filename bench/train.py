@@ -44,7 +44,7 @@ class Case:
 CASES = (
     Case("demo-60", 28, 1, batch=32, steps=60),
     Case("dcgan-64", 64, 3, batch=32, steps=2),
-    Case("sngan-32", 32, 3, batch=8, steps=1),
+    Case("sngan-32", 32, 3, batch=32, steps=1),
 )
 ON_CUDA = 50  # times the steps, and the config's own batch
 

@@ -2,24 +2,27 @@
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, interpolate
 from torch.utils.data import DataLoader, Dataset
 
 from generators.config import Config
 from generators.losses import LOSSES
 from generators.networks import ImageShape, build_discriminator, build_generator
+from generators.networks.resizing import DoublingConv2d, HalvingConv2d
 from generators.penalties import r1
 from pools.sources import ImageSet
 
 NAIVE = (
     "same networks, loss, batch and learning rates in float32 and NCHW: a DataLoader that turns each "
-    "PIL image into a tensor, R1 on every step where there is one, new fakes for the generator's "
-    "step, gradients of both networks in each backward pass, plain Adam, an average parameter by "
-    "parameter, losses read on every step"
+    "PIL image into a tensor, maps doubled before their 3×3 filters and halved after them, R1 on "
+    "every step where there is one, new fakes for the generator's step, gradients of both networks "
+    "in each backward pass, plain Adam, an average parameter by parameter, losses read on every step"
 )
 
 
@@ -39,6 +42,24 @@ class _Pictures(Dataset[tuple[Tensor, int]]):
         return (pixels / 255 - 0.5) / 0.5, self.labels[index]
 
 
+def _doubled_then_3x3(filters: DoublingConv2d, maps: Tensor) -> Tensor:
+    return conv2d(interpolate(maps, scale_factor=2.0), filters.weight, filters.bias, padding=1)
+
+
+def _halved_after_3x3(filters: HalvingConv2d, maps: Tensor) -> Tensor:
+    return avg_pool2d(conv2d(maps, filters.weight, filters.bias, padding=1), 2)
+
+
+def _unfolded(network: nn.Module) -> nn.Module:
+    """The same network with its changes of size beside the filters, not within them."""
+    for module in network.modules():
+        if isinstance(module, DoublingConv2d):
+            module.forward = partial(_doubled_then_3x3, module)  # type: ignore[method-assign]
+        elif isinstance(module, HalvingConv2d):
+            module.forward = partial(_halved_after_3x3, module)  # type: ignore[method-assign]
+    return network
+
+
 class NaiveTrainer:
     """A config with a loss on logits, no penalty but R1 and no tricks."""
 
@@ -47,9 +68,9 @@ class NaiveTrainer:
         shape = ImageShape(data.images.shape[1], data.images.shape[3], classes)
         torch.manual_seed(config.seed)
         self.config, self.device, self.loss = config, device, LOSSES[config.loss]
-        self.generator = build_generator(config, shape).to(device)
-        self.discriminator = build_discriminator(config, shape).to(device)
-        self.average = copy.deepcopy(self.generator)
+        self.generator = _unfolded(build_generator(config, shape)).to(device)
+        self.discriminator = _unfolded(build_discriminator(config, shape)).to(device)
+        self.average = copy.deepcopy(self.generator)  # only its weights are used
         betas = (config.adam.beta1, config.adam.beta2)
         rate_g, rate_d = config.generator.learning_rate, config.discriminator.learning_rate
         self.adam_g = torch.optim.Adam(self.generator.parameters(), rate_g, betas)

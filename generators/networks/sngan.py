@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from generators.config import Config
 from generators.networks.dcgan import halvings, middle, start_px
 from generators.networks.layers import NORMALISATIONS, Conditioned, ProjectionHead
+from generators.networks.resizing import DoublingConv2d, HalvingConv2d
 from generators.networks.shape import ImageShape
 
 SMALL_PX = 32  # up to here every map is as wide
@@ -26,15 +27,15 @@ def _widths(features: int, resolution_px: int, blocks: int) -> list[int]:
 
 
 class _Enlarging(nn.Module):
-    """Norm, ReLU, doubled, 3×3, norm, ReLU, 3×3; beside it a 1×1.
+    """Norm, ReLU, doubled and 3×3, norm, ReLU, 3×3; beside it a 1×1.
 
     The 1×1 comes before its doubling: the same function at a quarter of the cost.
     """
 
     def __init__(self, width: int, after: int, norm: Norm) -> None:
         super().__init__()
-        self.before = nn.Sequential(norm(width), nn.ReLU(), nn.Upsample(scale_factor=2))
-        self.first = nn.Conv2d(width, after, 3, padding=1)
+        self.before = nn.Sequential(norm(width), nn.ReLU())
+        self.first = DoublingConv2d(width, after)
         self.between = nn.Sequential(norm(after), nn.ReLU())
         self.second = nn.Conv2d(after, after, 3, padding=1)
         self.shortcut = nn.Conv2d(width, after, 1)
@@ -72,7 +73,7 @@ class SnganGenerator(nn.Module):
 
 
 class _Reading(nn.Module):
-    """ReLU, 3×3, ReLU, 3×3, halved or not; the first block of a network has pixels, and no ReLU.
+    """ReLU, 3×3, ReLU, 3×3 and halved or not; the first block of a network has pixels, and no ReLU.
 
     Where the map is halved or wider there is a 1×1 beside it, after its halving: the same function
     at a quarter of the cost.
@@ -84,14 +85,16 @@ class _Reading(nn.Module):
         self.before = nn.Identity() if first else nn.Sequential(norm(width), nn.ReLU())
         self.first = nn.Conv2d(width, after, 3, padding=1)
         self.between = nn.Sequential(norm(after), nn.ReLU())
-        self.second = nn.Conv2d(after, after, 3, padding=1)
+        self.second = (
+            HalvingConv2d(after, after) if halves else nn.Conv2d(after, after, 3, padding=1)
+        )
         plain = width == after and not halves
         self.shortcut = nn.Identity() if plain else nn.Conv2d(width, after, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
         residual = self.second(self.between(self.first(self.before(maps))))
         if self.halves:
-            maps, residual = avg_pool2d(maps, 2), avg_pool2d(residual, 2)
+            maps = avg_pool2d(maps, 2)
         summed: Tensor = residual + self.shortcut(maps)
         return summed
 

@@ -153,8 +153,31 @@ def generator(make_generator):
     return str(make_generator())
 
 
+@pytest.fixture(scope="module")
+def exports():
+    """Networks in ONNX by the files that they are of: each takes seconds to be made."""
+    return {}
+
+
+@pytest.fixture
+def exported(exports, tmp_path):
+    """The ONNX network of a generator's file."""
+
+    def export(path):
+        out, content = tmp_path / "model.onnx", Path(path).read_bytes()
+        if content not in exports:
+            assert main(["export", str(path), "--out", str(out)]) == 0
+            exports[content] = out.read_bytes()
+        out.write_bytes(exports[content])
+        return str(out)
+
+    return export
+
+
 def drawn(generator, out, *more):
-    return main(["sample", generator, "--count", "11", "--seed", "2", "--out", str(out), *more])
+    return main(
+        ["sample", str(generator), "--count", "11", "--seed", "2", "--out", str(out), *more]
+    )
 
 
 def test_a_pool_a_file_and_a_folder_hold_the_same_images(generator, tmp_path):
@@ -175,21 +198,17 @@ def test_a_network_that_the_file_does_not_hold_is_named(generator, tmp_path, cap
     assert not out.exists()
 
 
-def test_an_exported_network_samples_the_same_pool(generator, tmp_path):
-    model = tmp_path / "model.onnx"
-    assert main(["export", generator, "--out", str(model)]) == 0
-    assert drawn(str(model), tmp_path / "theirs.npz") == 0
+def test_an_exported_network_samples_the_same_pool(generator, exported, tmp_path):
+    assert drawn(exported(generator), tmp_path / "theirs.npz") == 0
     assert drawn(generator, tmp_path / "ours.npz") == 0
     ours, theirs = (np.load(tmp_path / f"{name}.npz") for name in ("ours", "theirs"))
     assert np.abs(ours["images"].astype(int) - theirs["images"]).max() <= 1
     assert np.array_equal(ours["labels"], theirs["labels"])
 
 
-def test_chosen_classes_take_turns(generator, tmp_path):
-    model = tmp_path / "model.onnx"
-    assert main(["export", generator, "--out", str(model)]) == 0
+def test_chosen_classes_take_turns(generator, exported, tmp_path):
     chosen = ("--label", "2", "--label", "0")
-    for name, network in (("ours", generator), ("theirs", str(model))):
+    for name, network in (("ours", generator), ("theirs", exported(generator))):
         assert drawn(network, tmp_path / f"{name}.npz", *chosen) == 0
     assert drawn(generator, tmp_path / "all.npz") == 0
     ours, theirs, every = (np.load(tmp_path / f"{name}.npz") for name in ("ours", "theirs", "all"))
@@ -202,11 +221,9 @@ def test_chosen_classes_take_turns(generator, tmp_path):
 
 @pytest.mark.parametrize("as_onnx", [False, True])
 def test_an_unknown_class_is_refused_with_those_that_there_are(
-    generator, tmp_path, capsys, as_onnx
+    generator, exported, tmp_path, capsys, as_onnx
 ):
-    network = str(tmp_path / "model.onnx") if as_onnx else generator
-    if as_onnx:
-        assert main(["export", generator, "--out", network]) == 0
+    network = exported(generator) if as_onnx else generator
     for label in ("4", "-1", "Sneaker"):
         assert drawn(network, tmp_path / "pool.npz", f"--label={label}") == 2
         wanted = f"--label must be the number of a class, from 0 to 3: this file .*; got '{label}'"
@@ -239,24 +256,20 @@ NAMES = ("3", "Ankle boot", "Bag", "Éclair")  # in the order of their numbers
 
 
 @pytest.mark.parametrize("as_onnx", [False, True])
-def test_classes_are_asked_for_by_name(named_run, tmp_path, as_onnx):
-    network = tmp_path / "model.onnx" if as_onnx else named_run
-    if as_onnx:
-        assert main(["export", str(named_run), "--out", str(network)]) == 0
+def test_classes_are_asked_for_by_name(named_run, exported, tmp_path, as_onnx):
+    network = exported(named_run) if as_onnx else named_run
     assert load_generator(named_run).class_names == NAMES
     chosen = [f"--label={label}" for label in ("bag", "ÉCLAIR", "3", "1", "Ankle boot")]
-    assert drawn(str(network), tmp_path / "pool.npz", *chosen) == 0
+    assert drawn(network, tmp_path / "pool.npz", *chosen) == 0
     labels = np.load(tmp_path / "pool.npz")["labels"]
     assert labels.tolist() == [2, 3, 0, 1, 1] * 2 + [2]
 
 
 @pytest.mark.parametrize("as_onnx", [False, True])
-def test_an_unknown_name_is_refused_with_the_names(named_run, tmp_path, capsys, as_onnx):
-    network = tmp_path / "model.onnx" if as_onnx else named_run
-    if as_onnx:
-        assert main(["export", str(named_run), "--out", str(network)]) == 0
+def test_an_unknown_name_is_refused_with_the_names(named_run, exported, tmp_path, capsys, as_onnx):
+    network = exported(named_run) if as_onnx else named_run
     for label in ("Sneaker", "4", ""):
-        assert drawn(str(network), tmp_path / "pool.npz", f"--label={label}") == 2
+        assert drawn(network, tmp_path / "pool.npz", f"--label={label}") == 2
         wanted = "--label must be one of the classes 3, Ankle boot, Bag, Éclair, or its number, from 0 to 3: "
         assert f"{wanted}got {label!r}" in capsys.readouterr().err
 
@@ -272,12 +285,10 @@ def test_a_run_that_was_begun_without_names_learns_them_when_it_goes_on(named, t
 
 @pytest.mark.parametrize("as_onnx", [False, True])
 def test_a_generator_without_classes_has_no_label_to_choose(
-    make_generator, tmp_path, capsys, as_onnx
+    make_generator, exported, tmp_path, capsys, as_onnx
 ):
-    network = str(make_generator(conditional=False))
-    if as_onnx:
-        assert main(["export", network, "--out", str(tmp_path / "model.onnx")]) == 0
-        network = str(tmp_path / "model.onnx")
+    generator = make_generator(conditional=False)
+    network = exported(generator) if as_onnx else generator
     assert drawn(network, tmp_path / "pool.npz", "--label=1") == 2
     assert "draws without classes: there is no label to choose" in capsys.readouterr().err
 

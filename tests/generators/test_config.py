@@ -396,6 +396,13 @@ def test_a_norm_that_the_first_of_two_stages_would_not_have_is_refused(side_px):
         check_size(replace(config, discriminator=judge), side_px)
 
 
+def unbound(config):
+    """Without spectral norms, which are slow to be made and change no layer."""
+    generator = replace(config.generator, spectral=False)
+    discriminator = replace(config.discriminator, spectral=False)
+    return replace(config, generator=generator, discriminator=discriminator)
+
+
 @pytest.mark.parametrize("side_px", [8, 15, 16, 28])
 @pytest.mark.parametrize("model", [*available_configs()])
 def test_every_other_norm_of_a_shipped_config_has_something_to_normalise(model, side_px):
@@ -403,7 +410,7 @@ def test_every_other_norm_of_a_shipped_config_has_something_to_normalise(model, 
     try:
         check_size(config, side_px)
         with torch.device("meta"):
-            networks = create_model(config, counts)
+            networks = create_model(unbound(config), counts)
     except (ConfigError, ShapeError):  # of a norm without effect, or for the size
         return
     for part in ("generator", "discriminator"):

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from evalsite.accounts.rights import may_change
+from evalsite.accounts.rights import may_change, may_delete
 from evalsite.catalog.models import Pool
 from evalsite.catalog.services import Refused
 from evalsite.lab import services
@@ -58,6 +58,7 @@ def attack(request: HttpRequest, pk: int) -> HttpResponse:
         "side_px": side_px(found.dataset.resolution_px),
         "launch": _launch_address(found, page.pools),
         "may_change": may_change(request, found),
+        "may_delete": may_delete(request, found),
     }
     return render(request, "lab/attack.html", context)
 

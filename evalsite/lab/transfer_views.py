@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from evalsite.accounts.rights import may_change
+from evalsite.accounts.rights import may_change, may_delete
 from evalsite.catalog.services import Refused
 from evalsite.lab import services
 from evalsite.lab.matrix import matrix
@@ -44,5 +44,6 @@ def transfer(request: HttpRequest, pk: int) -> HttpResponse:
         "matrix": matrix(found.result) if found.result else None,
         "classifiers": found.classifiers.all(),
         "may_change": may_change(request, found),
+        "may_delete": may_delete(request, found),
     }
     return render(request, "lab/transfer.html", context)

@@ -24,4 +24,5 @@ urlpatterns = [
     path("transfers/<int:pk>/", transfer_views.transfer, name="lab_transfer"),
     path("<str:kind>/<int:pk>/cancel/", views.cancel, name="lab_cancel"),
     path("<str:kind>/<int:pk>/retry/", views.retry, name="lab_retry"),
+    path("<str:kind>/<int:pk>/delete/", views.delete, name="lab_delete"),
 ]

@@ -1,21 +1,23 @@
-"""The lab's front page, the linear model, and the classifiers; what is cancelled and tried again."""
+"""The lab's front page, the linear model, and the classifiers; what is cancelled, tried again, deleted."""
 
 from typing import cast
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evalsite import jobs
-from evalsite.accounts.rights import may_change, require_change
-from evalsite.lab import services
+from evalsite.accounts.rights import may_change, may_delete, require_change, require_delete
+from evalsite.catalog.services import Refused
+from evalsite.lab import deleting, services
+from evalsite.lab.deleting import Row
 from evalsite.lab.forms import LinearForm, TrainForm, UploadForm
 from evalsite.lab.linear import FEWEST_POWER, MOST_POWER, growth, worked
 from evalsite.lab.models import Attack, Classifier, Transfer
 from generators.adversarial.plan import ATTACKS
 
-Row = Attack | Classifier | Transfer
 KINDS: dict[str, type[Row]] = {
     "attacks": Attack,
     "classifiers": Classifier,
@@ -91,6 +93,7 @@ def classifier(request: HttpRequest, pk: int) -> HttpResponse:
         "classifier": found,
         "attacks": found.attacks.select_related("dataset"),
         "may_change": may_change(request, found),
+        "may_delete": may_delete(request, found),
     }
     return render(request, "lab/classifier.html", context)
 
@@ -113,9 +116,36 @@ def retry(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     return redirect(found)
 
 
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+    """Ask whether a row shall go for good, and delete it."""
+    found = _row(kind, pk)
+    require_delete(request, found)
+    if request.method == "POST":
+        try:
+            deleting.delete(found)
+        except Refused as error:
+            messages.error(request, str(error))
+            return redirect(found)
+        messages.success(request, f"Deleted: {found}.")
+        return redirect("lab")
+    context = {
+        "found": found,
+        "kind": kind,
+        "stays": deleting.why_stays(found),
+        "made": deleting.made_by(found) if isinstance(found, Attack) else [],
+    }
+    return render(request, "lab/delete.html", context)
+
+
 def _own(request: HttpRequest, kind: str, pk: int) -> Row:
-    if kind not in KINDS:
-        raise Http404(f"the lab has no {kind}")
-    found = cast("Row", get_object_or_404(KINDS[kind].jobs.all(), pk=pk))
+    found = _row(kind, pk)
     require_change(request, found)
     return found
+
+
+def _row(kind: str, pk: int) -> Row:
+    if kind not in KINDS:
+        raise Http404(f"the lab has no {kind}")
+    return cast("Row", get_object_or_404(KINDS[kind].jobs.all(), pk=pk))

@@ -21,7 +21,7 @@ def delete_generator(generator: Generator) -> None:
     with transaction.atomic():
         pools = list(Pool.jobs.select_for_update().filter(generator=generator))
         _require_none(why_generator_stays(generator))
-        transaction.on_commit(partial(_remove, _files(generator), [each.url for each in pools]))
+        transaction.on_commit(partial(remove, _files(generator), [each.url for each in pools]))
         generator.delete()
 
 
@@ -30,22 +30,28 @@ def delete_pool(pool: Pool) -> None:
     with transaction.atomic():
         locked = Pool.jobs.select_for_update().get(pk=pool.pk)
         _require_none(why_pool_stays(locked))
-        transaction.on_commit(partial(_remove, [], [locked.url]))
+        transaction.on_commit(partial(remove, [], [locked.url]))
         locked.delete()
 
 
 def why_generator_stays(generator: Generator) -> str:
     """Why a generator cannot be deleted, and what can be done; empty if it can."""
-    pools = Pool.jobs.filter(generator=generator)
-    studies = [*Study.objects.filter(pools__in=pools).distinct(), *imports_about(generator)]
-    if studies:
-        return _asked(studies)
-    if generator.scores.filter(pool=None).exists():
-        return f"People’s answers about it are on the leaderboard: {ANSWERS}."
+    if answers := why_answers_stay(generator):
+        return answers
     run = getattr(generator, "run", None)
     if run and run in type(run).jobs.running():
         return "It is in training: cancel that first, and delete it a few seconds later."
-    return next(filter(None, map(_why_images_stay, pools)), "")
+    return next(filter(None, map(_why_images_stay, Pool.jobs.filter(generator=generator))), "")
+
+
+def why_answers_stay(generator: Generator) -> str:
+    """Which studies ask about a generator, in words; empty if nobody was asked or will be."""
+    about_pools = Study.objects.filter(pools__generator=generator).distinct()
+    if studies := [*about_pools, *imports_about(generator)]:
+        return _asked(studies)
+    if generator.scores.filter(pool=None).exists():
+        return f"People’s answers about it are on the leaderboard: {ANSWERS}."
+    return ""
 
 
 def why_pool_stays(pool: Pool) -> str:
@@ -68,7 +74,7 @@ def _asked(studies: Iterable[Study]) -> str:
 
 def _why_images_stay(pool: Pool) -> str:
     if rung := getattr(pool, "rung", None):
-        return f"The attack “{rung.attack}” has made its images, and its page shows them."
+        return f"The attack “{rung.attack}” has made its images: delete that, and they go with it."
     if pool in Pool.jobs.running():
         return "A worker is drawing its images: wait until that is done, and delete it then."
     return ""
@@ -87,7 +93,7 @@ def _files(generator: Generator) -> list[str]:
     return [file.name for file in files if file.name]
 
 
-def _remove(files: Iterable[str], pools: Iterable[str]) -> None:
+def remove(files: Iterable[str], pools: Iterable[str]) -> None:
     """Nobody can ask for these any more: what a store will not give up now is only room lost."""
     for name in files:
         with suppress(OSError):

@@ -137,7 +137,7 @@ def test_images_that_an_attack_shows_stay(client, logged_in, on_commit):
     )
     rung = forging.forged(attack)[0]
     page = ask(client, "delete_generator", rung.pool.generator.slug, on_commit)
-    assert "The attack “Push” has made its images" in page
+    assert "The attack “Push” has made its images: delete that, and they go with it." in page
     assert Path(rung.pool.url).exists()
 
 

@@ -15,6 +15,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 EXIF_ORIENTATION = 0x0112
+SHALLOW = {"L;2": 85, "L;4": 17}
+"""What a PNG's grey of 2 or 4 bits is multiplied by to have 8, by Pillow's name for it."""
+
 WHITE = (255, 255, 255, 255)
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -69,19 +72,39 @@ def _require_checksums(data: bytes, image: Image.Image) -> None:
 
 
 def _pixels(image: Image.Image) -> Images:
+    samples = _samples(image)
     turn = TURNS.get(image.getexif().get(EXIF_ORIENTATION, 1))
     image.load()
-    flat = _grey_or_rgb(image)
+    flat = _grey_or_rgb(image, samples)
     pixels = np.array(flat.transpose(turn) if turn is not None else flat)
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _grey_or_rgb(image: Image.Image) -> Image.Image:
+def _samples(image: Image.Image) -> str:
+    """How a PNG that is not decoded yet holds them, as Pillow names it: "L;4", "LA;16B", …"""
+    tiles = getattr(image, "tile", [])
+    return str(tiles[0].args) if image.format == "PNG" and tiles else ""
+
+
+def _grey_or_rgb(image: Image.Image, samples: str) -> Image.Image:
+    key = image.info.get("transparency")
     if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
-    grey = image.mode in ("1", "L", "LA", "La")
+        return _upper_bits(image, key)
+    if key is not None and samples == "RGB;16B":
+        raise Rejection("has a transparent colour of 16 bits, which cannot be read: save it as 8")
+    if key is not None and samples in SHALLOW:
+        image.info["transparency"] = key * SHALLOW[samples]
+    grey = image.mode in ("1", "L", "LA", "La") or samples == "LA;16B"
     if image.has_transparency_data:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", image.size, WHITE)
         image = Image.alpha_composite(white, colours)
     return image.convert("L" if grey else "RGB")
+
+
+def _upper_bits(image: Image.Image, transparent: int | None) -> Image.Image:
+    values = np.asarray(image).astype(np.uint32)
+    upper = (values >> 8).astype(np.uint8)
+    if transparent is not None:
+        upper[values == transparent] = WHITE[0]
+    return Image.fromarray(upper)

@@ -103,6 +103,44 @@ def test_a_transparent_palette_entry_is_white(encoded):
     assert decode(encoded(picture, "PNG", transparency=0)).tolist() == [[[255, 255, 255]]]
 
 
+def png_of_samples(width, depth, colour, row, transparent=()):
+    """A PNG of one row, whose samples lie in it as they are given."""
+    header = struct.pack(">IIBBBBB", width, 1, depth, colour, 0, 0, 0)
+    key = struct.pack(f">{len(transparent)}H", *transparent)
+    chunks = [(b"IHDR", header), *([(b"tRNS", key)] if key else [])]
+    chunks += [(b"IDAT", zlib.compress(b"\0" + bytes(row))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*each) for each in chunks)
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "key", "expected"),
+    [
+        (1, [0b01000000], 0, [255, 255]),
+        (2, [0b01100000], 1, [255, 170]),
+        (4, [0x1F], 1, [255, 255]),
+        (4, [0xF1], 1, [255, 255]),
+        (4, [0x12], 15, [17, 34]),
+        (8, [5, 6], 5, [255, 6]),
+        (16, [0x12, 0x34, 0x12, 0x35], 0x1234, [255, 0x12]),
+    ],
+)
+def test_the_transparent_grey_of_a_png_is_white_at_any_depth(depth, row, key, expected):
+    decoded = decode(png_of_samples(2, depth, 0, row, [key]))
+    assert decoded[0, :, 0].tolist() == expected
+
+
+def test_grey_of_sixteen_bits_with_transparency_stays_grey():
+    grey = [0x64, 0, 0xFF, 0xFF, 0x64, 0, 0, 0]
+    assert decode(png_of_samples(2, 16, 4, grey)).tolist() == [[[100], [255]]]
+
+
+def test_a_transparent_colour_of_sixteen_bits_is_refused():
+    row = [0x12, 0x34] * 3
+    assert decode(png_of_samples(1, 16, 2, row)).tolist() == [[[0x12] * 3]]
+    with pytest.raises(Rejection, match="transparent colour of 16 bits"):
+        decode(png_of_samples(1, 16, 2, row, [0x1234] * 3))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photograph_is_turned_as_its_camera_says(orientation, encoded):
     upright = np.zeros((16, 24, 1), np.uint8)

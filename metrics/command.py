@@ -148,7 +148,8 @@ def _run(options: argparse.Namespace) -> tuple[Sets, Measurement]:
             network=network,
             telling=lambda name: bar.set_description(f"computing {name}"),
         )
-    warnings = (*measurement.warnings, *_unused_statistics(options))
+    doubts = [each.warning for each in given if isinstance(each, SourcePool) and each.warning]
+    warnings = (*measurement.warnings, *_unused_statistics(options), *doubts)
     return sets, replace(measurement, warnings=warnings)
 
 

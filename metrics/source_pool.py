@@ -33,6 +33,8 @@ class SourcePool:
     shape: tuple[int, int, int, int]
     labels: Labels | None
     class_names: tuple[str, ...] | None
+    warning: str
+    """What seems to be wrong with the source; empty if nothing does."""
     _hash: str | None
     _reader: _Reader | None = field(default=None, repr=False, compare=False)
 
@@ -116,6 +118,7 @@ def open_images(
         (len(source), height, width, channels),
         np.array(survey.labels, np.int64) if source.labelled else None,
         source.class_names,
+        source.warning,
         content_hash if len(survey.channels) == 1 else None,
     )
 

@@ -42,6 +42,8 @@ class Source:
     entries: Callable[[], Iterator[Entry]]
     class_names: tuple[str, ...] | None = None
     resources: ExitStack = field(default_factory=ExitStack)
+    warning: str = ""
+    """What seems to be wrong with it, if anything."""
 
     def __len__(self) -> int:
         return self.count

@@ -280,6 +280,7 @@ def _of_pool(url: str | Path, split: str) -> Source:
     pool = store.open_pool(url)
     if not len(pool):
         raise SourceError("there are no images")
+    pool.require_whole()
     labels = pool.labels
 
     def entries() -> Iterator[Entry]:

@@ -41,6 +41,8 @@ CHUNK_BYTES = 64 * 1024
 SHARD_BYTES = 64 * 1024 * 1024
 MAX_RESOLUTION_PX = 4096
 FORMAT_NAME, FORMAT_VERSION = "uncanny_pool", 1
+KEEPS_BLACK = "keeps_black_images"
+"""An attribute of pools whose black images are stored like others, so that what is absent is lost."""
 UNLABELLED = -1
 """What `Pool.labels` holds for an image of a labelled pool that was written without a label."""
 
@@ -117,7 +119,21 @@ class Pool:
         with told_as(PoolError, f"cannot write to the pool {self.url}"):
             if labels is not None:
                 _array(self.group, "labels")[start:stop] = labels
-            self.images[start:stop] = images
+            self.images.with_config({"write_empty_chunks": True})[start:stop] = images
+
+    def require_whole(self) -> None:
+        """Raise PoolError if images were never written, or not copied with the rest: they read as black.
+
+        Of a pool of before black images were stored this cannot be told.
+        """
+        with told_as(PoolError, f"cannot read the pool {self.url}"):
+            is_whole = self.images.nchunks_initialized >= self.images.nchunks
+            keeps_black = self.group.attrs.get(KEEPS_BLACK)
+        if keeps_black and not is_whole:
+            raise PoolError(
+                f"the pool {self.url} lacks some of its {len(self):,} images: it was copied in part, or "
+                "is still being written"
+            )
 
     def content_hash(self) -> str:
         """SHA-256 (hex) of shape and pixels: equal for equal images, however they are stored."""
@@ -170,7 +186,9 @@ def create(
         if not overwrite and not sync(place.is_empty("")):
             raise PoolError(f"there is something at {url} already")
         group = zarr.create_group(
-            store=place, overwrite=overwrite, attributes={FORMAT_NAME: FORMAT_VERSION}
+            store=place,
+            overwrite=overwrite,
+            attributes={FORMAT_NAME: FORMAT_VERSION, KEEPS_BLACK: True},
         )
         _create_arrays(group, (count, resolution_px, resolution_px, channels), labelled)
     return Pool(str(url), group)

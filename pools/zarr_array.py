@@ -42,7 +42,19 @@ def source_of_zarr(array: zarr.Array[Any], name: str) -> Source:
             for index, image in enumerate(block, start):
                 yield Entry(f"image {index}", None, partial(np.asarray, image))
 
-    return Source(len(images), False, entries)
+    return Source(len(images), False, entries, warning=_warning(array, name))
+
+
+def _warning(array: zarr.Array[Any], name: str) -> str:
+    """Writers may leave out chunks that are all black, and copies that were broken off, any."""
+    with told_as(SourceError, f"cannot read {name}"):
+        absent = array.nchunks - array.nchunks_initialized
+    if absent < 1:
+        return ""
+    return (
+        f"{absent:,} of the {array.nchunks:,} chunks of {name} are absent and read as "
+        f"{array.fill_value}: was it copied in part?"
+    )
 
 
 def _images_at_once(array: zarr.Array[Any]) -> int:

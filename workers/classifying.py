@@ -65,7 +65,7 @@ def opened(classifier: Classifier) -> Iterator["Victim"]:
 
 def labelled(pool: Pool) -> Given:
     """The images of a pool that have a label."""
-    images = pool.open()
+    images = pool.open_whole()
     if images.labels is None:
         raise ValueError(f"a classifier needs labels, and the images of {pool} have none")
     known = images.labels != UNLABELLED

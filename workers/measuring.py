@@ -22,7 +22,7 @@ def extract(lease: Lease[FeatureRange]) -> None:
             measuring.report_gathering(asked)
 
     extract_range(
-        asked.pool.open(),
+        asked.pool.open_whole(),
         create(asked.extractor),
         asked.start,
         asked.stop,
@@ -62,9 +62,9 @@ def _measure(lease: Lease[Measurement]) -> None:
     train = measuring.train_pool_of(pool)
     has_train = train is not None and measuring.is_gathered(train, asked.extractor)
     measured = measure_pools(
-        pool.imitates.held_out_pool.open(),
-        pool.open(),
-        train=train.open() if train and has_train else None,
+        pool.imitates.held_out_pool.open_whole(),
+        pool.open_whole(),
+        train=train.open_whole() if train and has_train else None,
         metrics=measuring.metrics_of(pool),
         extractor=asked.extractor,
         cache=FeatureCache(settings.FEATURES_DIR),

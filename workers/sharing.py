@@ -28,9 +28,9 @@ def share(lease: Lease[SharingReport]) -> None:
         lease.report(FEATURES * seen / total, f"looked at {seen:,} of {total:,} images")
 
     sets = prepare(
-        held_out.open(),
-        pool.open(),
-        train.open(),
+        held_out.open_whole(),
+        pool.open_whole(),
+        train.open_whole(),
         network=create(EXTRACTOR),
         cache=FeatureCache(settings.FEATURES_DIR),
         progress=looked,

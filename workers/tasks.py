@@ -66,7 +66,7 @@ def _trainer(run: TrainingRun, folder: Path) -> "Trainer":
     from generators.training import Trainer
 
     dataset = run.generator.dataset
-    names, real = dataset.class_names, dataset.train_pool.open()
+    names, real = dataset.class_names, dataset.train_pool.open_whole()
     images = real.read(0, len(real))
     if run.checkpoint:
         local = folder / "resume.safetensors"

@@ -409,6 +409,12 @@ class Pool(Job):
     def open(self) -> store.Pool:
         return store.open_pool(self.url)
 
+    def open_whole(self) -> store.Pool:
+        """Opened, and all there: where an object of the store is absent, its images read as black."""
+        opened = self.open()
+        opened.require_whole()
+        return opened
+
     def describe(self) -> dict[str, Any]:
         """What a frozen study design says of it."""
         return {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
 
 from metrics.command import main
@@ -121,6 +122,22 @@ def test_warnings_come_first(sets, capsys, quick):
     assert main(["real.npz", "real.npz"]) == 0
     first = "warning: REAL and FAKE are the same images: is this what was meant?"
     assert capsys.readouterr().out.startswith(first)
+
+
+def test_a_pool_that_was_copied_in_part_is_not_measured(sets, capsys, quick, images):
+    with open_source("fake.npz") as source:
+        import_images(source, "fake.zarr", resolution_px=8, channels=1)
+    next(each for each in Path("fake.zarr/images/c").rglob("*") if each.is_file()).unlink()
+    assert "lacks some of its 50 images" in refusal(capsys, "real.npz", "fake.zarr")
+
+
+def test_chunks_that_are_absent_are_warned_of(sets, capsys, quick):
+    _, fake = sets
+    array = zarr.create_array("fake.zarr", shape=fake.shape, dtype="uint8", chunks=(25, 8, 8, 1))
+    array[:25] = fake[:25]
+    assert printed(capsys, "real.npz", "fake.zarr", "--metrics", "fid")["warnings"] == [
+        "1 of the 2 chunks of fake.zarr are absent and read as 0: was it copied in part?"
+    ]
 
 
 def test_a_divided_set_is_its_own_reference(tmp_path, images, capsys, quick):

@@ -146,6 +146,32 @@ def test_a_damaged_pool_is_never_read_as_if_it_were_whole(tmp_path, pixels):
         open_pool(tmp_path / "pool").read(0, 64)
 
 
+def objects_of(pool):
+    """Where the images lie."""
+    return sorted((pool / "images" / "c").rglob("*/*/*/*"))
+
+
+def test_a_pool_that_was_copied_in_part_is_told_from_one_of_black_images(tmp_path):
+    black = np.zeros((SHARD_IMAGES + 1, 2, 2, 1), np.uint8)
+    pool = create(tmp_path / "pool", count=len(black), resolution_px=2, channels=1)
+    pool.write(0, black)
+    open_pool(tmp_path / "pool").require_whole()
+    for lost in objects_of(tmp_path / "pool"):
+        data = lost.read_bytes()
+        lost.unlink()
+        with pytest.raises(
+            PoolError, match="lacks some of its 1,025 images: it was copied in part"
+        ):
+            open_pool(tmp_path / "pool").require_whole()
+        lost.write_bytes(data)
+
+
+def test_a_pool_of_before_black_images_were_stored_is_taken_as_it_is(tmp_path):
+    pool = create(tmp_path / "pool", count=4, resolution_px=2, channels=1)
+    del pool.group.attrs["keeps_black_images"]
+    open_pool(tmp_path / "pool").require_whole()
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [

@@ -117,6 +117,19 @@ def test_damaged_chunks_are_told_of(tmp_path, pixels):
         load(tmp_path / "a")
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_chunks_that_are_absent_are_warned_of(tmp_path, pixels, zarr_format):
+    array = zarr.create_array(
+        tmp_path / "a", shape=(9, 4, 4), dtype="uint8", chunks=(2, 4, 4), zarr_format=zarr_format
+    )
+    array[:] = pixels(9, 4, 4) | 1
+    assert not open_source(tmp_path / "a").warning
+    array[2:4] = 0
+    assert open_source(tmp_path / "a").warning == (
+        "1 of the 5 chunks of a are absent and read as 0: was it copied in part?"
+    )
+
+
 def test_zarr_in_a_zip_is_to_be_unpacked_first(tmp_path, pixels):
     zarr.save_array(str(tmp_path / "a"), pixels(4, 4, 4))
     shutil.make_archive(str(tmp_path / "a.zarr"), "zip", tmp_path / "a")

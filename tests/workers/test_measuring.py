@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
@@ -185,6 +186,16 @@ def test_a_pool_of_one_image_fails_in_words_and_would_fail_again(work, client):
     client.post(reverse("retry_pool", args=[pool.pk]))
     measurement.refresh_from_db()
     assert measurement.state == JobState.FAILED
+
+
+def test_a_pool_that_lost_images_is_not_measured_as_if_they_were_black(pool, work):
+    (lost,) = Path(pool.url.removeprefix("file://")).glob("images/c/*/*/*/*")
+    lost.unlink()
+    measurement = measuring.request_measurement(pool)
+    work()
+    measurement.refresh_from_db()
+    assert measurement.state == JobState.FAILED
+    assert f"lacks some of its {SIZE} images" in measurement.error
 
 
 def test_a_range_that_fails_ends_the_measurement_in_its_words(pool, work, monkeypatch):

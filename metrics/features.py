@@ -84,15 +84,21 @@ class PoolFeatures:
 
     def first(self, n: int) -> PoolFeatures:
         """The first n images in the order of digests, which is a draw that no seed moves."""
-        if n >= len(self):
-            return self
+        return self if n >= len(self) else self._taken(slice(n))
+
+    def of_classes(self, labels: Labels) -> PoolFeatures:
+        """The images of some classes, in the same order; of a pool without labels, none."""
+        own = np.empty(0, np.int64) if self.labels is None else self.labels
+        return self._taken(np.flatnonzero(np.isin(own, labels)))
+
+    def _taken(self, rows: slice | NDArray[np.int64]) -> PoolFeatures:
         return replace(
             self,
-            features=self.features[:n],
-            probabilities=None if self.probabilities is None else self.probabilities[:n],
-            digests=self.digests[:n],
-            order=self.order[:n],
-            labels=None if self.labels is None else self.labels[:n],
+            features=self.features[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            digests=self.digests[rows],
+            order=self.order[rows],
+            labels=None if self.labels is None else self.labels[rows],
         )
 
     def pixels(self, n: int) -> Images:

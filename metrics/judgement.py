@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from math import inf, isfinite
 
@@ -18,6 +18,7 @@ from metrics.image_pools import read_at
 from metrics.looks import Looks
 from metrics.memorisation import Match, Memorisation, OfFew, memorisation
 from metrics.pictures import Comparison, neighbour_sheet
+from pools.store import UNLABELLED, Labels
 
 MOST = 50_000
 """Images of each set that are looked at: nearest neighbours take time as the square of n."""
@@ -73,8 +74,33 @@ def judge(
     """Judge by at most the first 50,000 images of each set, in the order of digests.
 
     Looks at features, and at pixels, which are read once more. Where there are too few images for
-    anything else, duplicates alone are the judgement, with the reason.
+    anything else, duplicates alone are the judgement, with the reason. Where generated images lack
+    some classes, held-out ones of the others are left out: some classes lie closer together than
+    others, so that new images of these alone would seem to cling to the training images.
     """
+    if held_out and (classes := _lacking(held_out, fake)) is not None:
+        found = _judged(train, held_out.of_classes(classes), fake, seed)
+        return replace(found, words=f"{found.words} {_beside(len(classes))}")
+    return _judged(train, held_out, fake, seed)
+
+
+def _lacking(held_out: PoolFeatures, fake: PoolFeatures) -> Labels | None:
+    """Return the classes that samples share with held-out images if these have more, else None."""
+    if held_out.labels is None or fake.labels is None or (fake.labels == UNLABELLED).any():
+        return None
+    there = np.setdiff1d(held_out.labels, [UNLABELLED])
+    shared = np.intersect1d(there, fake.labels)
+    return shared if 0 < len(shared) < len(there) else None
+
+
+def _beside(classes: int) -> str:
+    of = "one class that samples have" if classes == 1 else f"{classes:,} classes that samples have"
+    return f"Beside them stand the held-out images of the {of}."
+
+
+def _judged(
+    train: PoolFeatures, held_out: PoolFeatures | None, fake: PoolFeatures, seed: int
+) -> Judgement:
     train, fake = train.first(MOST), fake.first(MOST)
     held_out = held_out.first(MOST) if held_out else None
     compared = Compared(fake.name, fake.extractor, len(train), len(fake))

@@ -65,6 +65,37 @@ def test_a_picture_is_drawn_where_held_out_images_were_learned_from(images, pixe
     assert picture(found, train, train, fake).startswith(b"\x89PNG")
 
 
+def two_classes(count, seed):
+    """Images of a class that lies close together, and of one that does not, and their labels."""
+    noise = np.random.default_rng(seed).normal(0, 1, (count, 8, 8, 1))
+    labels = np.arange(count) % 2
+    spread = np.where(labels, 8, 30)[:, None, None, None]
+    return (128 + noise * spread).clip(0, 255).astype(np.uint8), labels
+
+
+@pytest.mark.parametrize("of", [0, 1])
+def test_new_images_of_one_class_are_judged_beside_held_out_ones_of_that_class(of, pixels):
+    train, held_out, (fake, labels) = two_classes(400, 1), two_classes(300, 2), two_classes(300, 3)
+    own = ArrayPool(fake[labels == of], labels[labels == of])
+    sets = {"train": ArrayPool(*train), "extractor": pixels, "metrics": ["memorisation"]}
+    found = measure(ArrayPool(*held_out), own, **sets).memorisation
+    assert found.verdict == "none"
+    assert abs(found.c_t.value) < 2
+    assert found.words.endswith("the held-out images of the one class that samples have.")
+    assert {held_out[1][each.held_out] for each in found.closest} == {of}
+    copied = ArrayPool(train[0][of::2], train[1][of::2])
+    assert measure(ArrayPool(*held_out), copied, **sets).memorisation.verdict == "copies"
+
+
+def test_samples_of_other_classes_or_of_none_are_judged_beside_all(pixels):
+    train, held_out, (fake, labels) = two_classes(400, 1), two_classes(300, 2), two_classes(300, 3)
+    sets = {"train": ArrayPool(*train), "extractor": pixels, "metrics": ["memorisation"]}
+    expected = measure(ArrayPool(*held_out), ArrayPool(fake), **sets).memorisation
+    for given in (labels, labels + 5, np.full(300, -1), np.where(labels, 0, -1)):
+        found = measure(ArrayPool(*held_out), ArrayPool(fake, given), **sets).memorisation
+        assert (found.words, found.c_t) == (expected.words, expected.c_t)
+
+
 def test_large_sets_are_judged_by_their_first_images(images, pixels, monkeypatch):
     monkeypatch.setattr("metrics.judgement.MOST", 60)
     train, held_out, fake = images(700, seed=1), images(90, seed=2), images(80, seed=3)

@@ -9,6 +9,8 @@ from metrics.compute import Sides
 from metrics.figures import STEMS, Figure
 from metrics.statistics_file import Statistics
 
+ROUNDING = 1e-9
+
 LESS_BIASED = ("fid_inf", "kid")
 """What is read beside a Fréchet distance of few images."""
 
@@ -48,7 +50,7 @@ def _bias(figure: Figure, beside: Mapping[str, float], sides: Sides) -> str:
     by = (
         ""
         if debiased is None
-        else f", here by about {max(figure.value - debiased, 0.0):.3g} for the fakes alone"
+        else f", here by about {_excess(figure.value, debiased):.3g} for the fakes alone"
     )
     if not sides.too_few_for_frechet:
         return f"biased upward, about as 1/n{by}: compare at equal n only"
@@ -56,6 +58,12 @@ def _bias(figure: Figure, beside: Mapping[str, float], sides: Sides) -> str:
         f"n = {sides.least:,} ≤ d = {sides.dimensions:,}: the covariance is not of full rank, and "
         f"the figure biased upward{by}; {_instead(beside, sides)}"
     )
+
+
+def _excess(value: float, debiased: float) -> float:
+    """How far a distance is too large; what is left of rounding is nothing."""
+    excess = value - debiased
+    return excess if excess > ROUNDING * value else 0.0
 
 
 def _instead(beside: Mapping[str, float], sides: Sides) -> str:

@@ -22,8 +22,9 @@ TITLES: Mapping[str, str] = {
 ADVICE: Mapping[str, str] = {
     "no": "Nothing of this generator should leave your hands as it is. Train it on more images or for "
     "less long, draw a new pool, and judge that one anew.",
-    "care": "They lie closer to the training images than they should. Share them only where the "
-    "training images themselves would do no harm, or with people who may see those.",
+    "care": "A test found more than images that give nothing away usually show, though up to 15 in 100 "
+    "such pools get this far by chance: draw another pool and see whether it does too. Until then share "
+    "them only where the training images themselves would do no harm, or with people who may see those.",
     "no sign": "Nothing that was tried tells them from images drawn without the training images. "
     "If harm could come of a mistake, have somebody else try too before you share them.",
     "unknown": "Treat them as you would treat the training images.",
@@ -81,6 +82,7 @@ def _attacked(space: str, attack: Membership) -> str:
         f"(95 % interval {_percent(attack.low)} to {_percent(attack.high)}; a guess: 50 %). Taking 1 "
         f"in 100 new images for a training image, they name {_with_interval(attack.found)} of the "
         f"training images, by chance up to {_percent(attack.found_by_chance)}."
+        f"{' That is more than chance brings.' if attack.tells else ''}"
     )
 
 
@@ -91,7 +93,17 @@ def _used(found: Usefulness) -> str:
         f"that learned from as many real images {_with_interval(found.ceiling.share)}; a guess: "
         f"{_percent(found.chance)}. The other way round, the one that learned from real images names "
         f"{_with_interval(found.trts.share)} of {found.trts.share.n:,} of these as they are labelled."
-        f"{_lacking(found)}"
+        f"{_lacking(found) or _useless(found)}"
+    )
+
+
+def _useless(found: Usefulness) -> str:
+    """Say so where nothing can be learned from them that could be from real images."""
+    if not found.tstr.share.low <= found.chance < found.ceiling.share.low:
+        return ""
+    return (
+        " In place of real images they are of no use: what learned from them does no better than a guess."
+        " Their labels may be wrong, or they do not show the classes."
     )
 
 

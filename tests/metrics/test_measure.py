@@ -154,6 +154,14 @@ def test_the_bias_that_fd_infinity_tells_is_said(sets, pixels):
     assert figures["fid_inf"].note == ""
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_what_is_left_of_rounding_is_no_bias(images, pixels, seed):
+    pixels.dimensions = 40
+    one = np.repeat(images(1, seed=seed), 60, axis=0)
+    figures = named(measure(images(70), one, extractor=pixels, metrics=["fid", "fid_inf"]))
+    assert "here by about 0 for the fakes alone" in figures["fid"].note
+
+
 @pytest.mark.parametrize("name", ["fid_inf", "fid_inf15"])
 def test_fd_infinity_says_that_the_bias_of_few_real_images_stays_in(images, pixels, name):
     figures = named(

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from classifiers.shares import Share
 from metrics.command import main
 from metrics.errors import Unavailable
 from metrics.extractors import catalog
@@ -10,7 +12,8 @@ from metrics.image_pools import ArrayPool
 from metrics.measure import prepare
 from metrics.membership import attacked
 from metrics.sharing import share, text
-from metrics.statement import LIMITS, TITLES, level_of
+from metrics.statement import LIMITS, TITLES, level_of, reasons_of
+from metrics.synthetic import Accuracy
 
 STEPS = 2
 
@@ -187,3 +190,29 @@ def test_what_the_command_cannot_judge_is_refused_before_any_work(
     assert main(["real.npz", "fake.npz", "--sharing", *more]) == 2
     assert words in capsys.readouterr().err
     assert pixels.passes == 0
+
+
+def test_the_attack_that_does_better_than_chance_is_the_one_that_says_so(judged):
+    found = judged()
+    attacks = {"features": attack(), "pixels": attack(sure=30)}
+    told = reasons_of(found.memorisation, attacks, "", None, "-", found.duplicates)
+    _, first, second, *_ = told
+    assert "more than chance" not in first
+    assert second.endswith("That is more than chance brings.")
+
+
+@pytest.mark.parametrize(
+    ("right", "ceiling", "is_useless"),
+    [(10, 90, True), (0, 90, True), (90, 90, False), (40, 90, False), (10, 12, False)],
+)
+def test_images_that_teach_no_more_than_a_guess_are_said_to_be_of_no_use(
+    judged, right, ceiling, is_useless
+):
+    found = judged()
+    learned = {
+        name: Accuracy(Share.of(count, 100), {0: Share.of(count, 100)})
+        for name, count in (("tstr", right), ("trts", right), ("ceiling", ceiling))
+    }
+    useful = replace(found.usefulness, chance=0.1, **learned)
+    told = reasons_of(found.memorisation, {}, "", useful, "", found.duplicates)
+    assert ("of no use: what learned from them" in " ".join(told)) == is_useless

@@ -3,7 +3,10 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -106,10 +109,11 @@ class RunFolder:
         on_progress: Callable[[Progress], None],
         on_verdict: Callable[[Verdict], None],
     ) -> list[Verdict]:
-        """Spends what is left of the budget; interrupted, it saves what it has.
+        """Spends what is left of the budget; interrupted, it ends its step and saves what it has.
 
-        Returns the verdicts on the run's health; `on_verdict` is told of each when it first
-        appears. Raises TrainingDiverged, which the log then ends with.
+        One of several processes waits for no step: the last checkpoint stands. Returns the verdicts
+        on the run's health; `on_verdict` is told of each when it first appears. Raises
+        TrainingDiverged, which the log then ends with.
         """
         told: set[str] = set()
 
@@ -122,17 +126,19 @@ class RunFolder:
                     on_verdict(verdict)
             on_progress(progress)
 
-        with TensorBoardLog(self.tensorboard_folder, trainer.images_seen) as board:
+        board = TensorBoardLog(self.tensorboard_folder, trainer.images_seen)
+        with board, _interrupts(are_kept=trainer.share.world == 1) as interrupted:
             try:
                 while not trainer.done:
-                    trainer.advance(seconds=CHECKPOINT_EVERY_S, on_progress=record)
+                    trainer.advance(
+                        seconds=CHECKPOINT_EVERY_S, on_progress=record, should_stop=interrupted
+                    )
                     self._save(trainer)
+                    if interrupted() and not trainer.done:
+                        raise KeyboardInterrupt
             except TrainingDiverged as error:
                 self._log(trainer.images_seen, trainer.images_total, {"error": str(error)})
                 self._judge(trainer)
-                raise
-            except KeyboardInterrupt:
-                self._save(trainer)
                 raise
         return self._judge(trainer)
 
@@ -215,6 +221,30 @@ class RunFolder:
         with replaced_whole(self.log_path) as unfinished:
             unfinished.write_text("".join(kept), encoding="utf-8")
         self._history = [Moment.of(json.loads(line)) for line in kept]
+
+
+@contextmanager
+def _interrupts(*, are_kept: bool) -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, for the end of a step: half of one, saved, would be trained again.
+
+    Pressed once more, it interrupts at once.
+    """
+    asked = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (are_kept and is_main and before is signal.default_int_handler):
+        yield asked.is_set
+        return
+
+    def keep(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        asked.set()
+
+    signal.signal(signal.SIGINT, keep)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _complete(line: str, images_seen: int) -> bool:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from generators import commands, run_folder, sampling_commands, training_commands
+from generators import commands, sampling_commands, training, training_commands
 from generators.commands import main
 from generators.config import load_config, parse_override
 from generators.sampling import load_generator
@@ -89,24 +89,43 @@ def test_a_finished_run_resumes_to_nothing_more(source, tmp_path):
     assert log(tmp_path / "run") == before
 
 
+def interrupt_steps(monkeypatch, *numbers):
+    """Ctrl-C in the middle of these of the steps that follow, from 1: when the networks have changed."""
+    steps = []
+    step_model = Trainer._step_model
+
+    def interrupted(trainer, share):
+        steps.append(share)
+        watched = step_model(trainer, share)
+        if len(steps) in numbers:
+            signal.raise_signal(signal.SIGINT)
+        return watched
+
+    monkeypatch.setattr(Trainer, "_step_model", interrupted)
+    monkeypatch.setattr(training, "STOP_POLL_S", 0.0)
+
+
 def test_an_interrupted_run_goes_on_as_if_unbroken(source, tmp_path, monkeypatch):
     train(source, tmp_path / "whole")
-    calls = []
-
-    def interrupt(self, progress):
-        calls.append(progress)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-
-    record = run_folder.RunFolder._record
-    monkeypatch.setattr(run_folder.RunFolder, "_record", lambda *a: (record(*a), interrupt(*a)))
-    assert train(source, tmp_path / "parts") == 130
+    with monkeypatch.context() as patch:
+        interrupt_steps(patch, 3)
+        assert train(source, tmp_path / "parts") == 130
+        assert len(log(tmp_path / "parts")) == 3  # the step is ended
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert train(source, tmp_path / "parts", "--resume") == 0
     assert without_seconds(log(tmp_path / "parts")) == without_seconds(log(tmp_path / "whole"))
     whole, parts = (
         (tmp_path / name / "generator.safetensors").read_bytes() for name in ("whole", "parts")
     )
     assert whole == parts
+
+
+def test_a_second_interrupt_does_not_wait(source, tmp_path, monkeypatch):
+    interrupt_steps(monkeypatch, 3, 4)
+    monkeypatch.setattr(training, "STOP_POLL_S", 60.0)
+    assert train(source, tmp_path / "run") == 130
+    assert len(log(tmp_path / "run")) == 3
+    assert not (tmp_path / "run" / "run.safetensors").exists()
 
 
 def test_lines_logged_after_the_checkpoint_are_logged_once(source, tmp_path):

@@ -144,7 +144,7 @@ def test_tensorboard_forgets_what_a_resumed_run_trains_again(source, tmp_path, m
 
 def _two_steps_at_a_time(trainer):
     advance = trainer.advance
-    return lambda self, seconds, on_progress: advance(self, images=8, on_progress=on_progress)
+    return lambda self, on_progress, **_: advance(self, images=8, on_progress=on_progress)
 
 
 def test_a_run_too_short_for_a_verdict_is_not_called_healthy(source, tmp_path, capsys):

@@ -148,6 +148,41 @@ def test_a_finger_chooses_puts_and_carries(visit):
     assert page.locator(".sample").nth(2).get_attribute("aria-pressed") == "false"
 
 
+def test_on_a_slow_line_a_press_is_answered_at_once_and_the_last_one_counts(visit):
+    page = visit("noise")
+    expect(page.locator(".sample")).to_have_count(36)
+    asked = []
+
+    def later(route):
+        asked.append(json.loads(route.request.post_data)["points"][0]["start"][0][0])
+        page.wait_for_timeout(500)
+        route.continue_()
+
+    page.route("**/draw/", later)
+    more, which = page.get_by_role("button", name="More"), page.locator("#which")
+    more.dispatch_event("click")
+    expect(which).to_have_text("seed 1 …")
+    more.dispatch_event("click")
+    more.dispatch_event("click")
+    expect(which).to_have_text("seed 3")
+    assert asked == [1, 3]
+
+
+def test_what_went_wrong_is_seen_however_far_down_the_page_a_phone_is(visit):
+    page = visit("noise", has_touch=True, viewport={"width": 390, "height": 740})
+    expect(page.locator(".sample")).to_have_count(36)
+    page.locator("#nearest").scroll_into_view_if_needed()
+    page.context.set_offline(True)
+    more = page.get_by_role("button", name="More")
+    more.tap()
+    expect(page.locator("#wrong")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#which")).to_have_text("seed 0")
+    page.context.set_offline(False)
+    more.tap()
+    expect(page.locator("#wrong")).to_be_hidden()
+    expect(page.locator("#which")).to_have_text("seed 1")
+
+
 def test_strokes_become_a_picture_and_can_be_taken_back(visit):
     page = visit("edges")
     output, canvas = page.locator("#output"), page.locator("#canvas")

@@ -204,5 +204,6 @@ test("what is wrong is said in words: the server's own, or that it is out of ord
     });
   assert.equal(await failing(reply(400, '{"error": "too many"}')), "too many");
   assert.match(await failing(reply(403, "<h1>", "text/html")), /answered 403. Reload/);
+  assert.match(await failing(reply(404, "<h1>", "text/html")), /was deleted while this page was open/);
   assert.match(await failing(async () => Promise.reject(new TypeError("fetch failed"))), /cannot be reached/);
 });

@@ -22,7 +22,8 @@ const ask = asker(document);
 const slots = new Slots();
 const pictures = new Map(); // a sample's address -> its picture
 const samples = new Samples({ root: byId("samples"), classes: about.classes, put, changed: tellChosen });
-let seed = 0;
+let seed = 0; // of the samples that are shown
+let wanted = 0; // the one asked for last
 
 function say(words) {
   byId("said").textContent = words;
@@ -34,19 +35,32 @@ async function askFor(name, asked) {
 
 /* Samples */
 
-async function showSamples(wanted) {
-  const addresses = Array.from({ length: ON_A_PAGE }, (_, number) => [wanted, number]);
+const shown = new Latest({ send: showSamples, pause, pauseMs: 0 });
+
+/** Ask for the samples of this seed, and say so: where the network is slow they come later. */
+function turnTo(next) {
+  wanted = next;
+  byId("earlier").disabled = next === 0;
+  byId("which").textContent = `seed ${next} …`;
+  shown.ask(next);
+}
+
+async function showSamples(next) {
+  const addresses = Array.from({ length: ON_A_PAGE }, (_, number) => [next, number]);
   const said = await askFor("draw", { points: addresses.map((each) => ({ start: [each] })) });
-  if (!said) return;
-  seed = wanted;
-  addresses.forEach((each, place) => pictures.set(String(each), said.images[place]));
-  samples.show(addresses, said.images);
+  if (next !== wanted) return; // another was asked for since
+  if (said) {
+    seed = next;
+    addresses.forEach((each, place) => pictures.set(String(each), said.images[place]));
+    samples.show(addresses, said.images);
+  }
+  wanted = seed;
   byId("earlier").disabled = seed === 0;
   byId("which").textContent = `seed ${seed}`;
 }
 
-byId("more").addEventListener("click", () => showSamples(seed + 1));
-byId("earlier").addEventListener("click", () => showSamples(seed - 1));
+byId("more").addEventListener("click", () => turnTo(wanted + 1));
+byId("earlier").addEventListener("click", () => turnTo(wanted - 1));
 
 function tellChosen(count) {
   for (const button of document.querySelectorAll(".put")) button.disabled = !count;
@@ -193,4 +207,4 @@ function captioned(src, alt, words) {
 
 benches.set("n", () => slots.point(["n"]) && compared.ask(slots.point(["n"])));
 
-showSamples(0);
+turnTo(0);

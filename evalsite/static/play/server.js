@@ -1,6 +1,7 @@
 /** What a page asks the server, and how it says that something went wrong. */
 
 const UNREACHABLE = "The server cannot be reached. What you see is kept: try again in a moment.";
+const GONE = "The generator is gone: it was deleted while this page was open.";
 
 /** The server refused, or could not be reached; the message is in words for the page. */
 export class Failure extends Error {}
@@ -22,6 +23,7 @@ export async function post(address, body, { token, fetch = globalThis.fetch }) {
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
   const said = isJson ? await response.json() : {};
   if (response.ok) return said;
+  if (response.status === 404) throw new Failure(said.error ?? GONE);
   throw new Failure(said.error ?? `The server answered ${response.status}. Reload the page and try again.`);
 }
 

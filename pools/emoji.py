@@ -18,6 +18,8 @@ from pools.store import Images
 
 FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 PACKAGE = "fonts-noto-color-emoji"
+MAGIC = b"\0\1\0\0"
+"""With which a TrueType font begins."""
 RESOLUTION_PX = 64
 
 BITMAP_PX = 109  # the one size that the font has

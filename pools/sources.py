@@ -15,6 +15,8 @@ import numpy as np
 from pools import store
 from pools.archives import file_at, files_in_folder, files_in_tar, files_in_zip
 from pools.cifar import has_cifar, source_of_cifar
+from pools.emoji import MAGIC as FONT_MAGIC
+from pools.emoji import source_of_emoji
 from pools.entries import Entry, File, ImageSet, Source
 from pools.errors import (
     MAX_LISTED,
@@ -65,7 +67,7 @@ def open_source(path: str | Path, *, split: str = "train") -> Source:
 
     `path` is a folder (flat, or a sub-folder a class), a zip or tar(.gz, .bz2, .xz) of one, an
     .npz or .npy, a pool (.zarr or URL), a plain Zarr array in a folder, idx files or a folder of
-    them, CIFAR-10's python archive, or the name of a shipped pack. `split` is "train" or "test";
+    them, CIFAR-10's python archive, a font of emoji, or the name of a shipped pack. `split` is "train" or "test";
     what is not divided is all "train".
     Raises SourceError if it cannot be read.
     """
@@ -223,6 +225,9 @@ def _of_stream(path: Path, split: str, stack: ExitStack) -> Source:
     if start == NPY_MAGIC:
         _require_train(split)
         return source_of_one_npy(plain, path.name)
+    if start.startswith(FONT_MAGIC):
+        _require_train(split)
+        return source_of_emoji(path)
     if start.startswith(MAGIC):
         _require_train(split)
         labels = path.with_name(labels_name(path.name))

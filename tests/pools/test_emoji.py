@@ -16,6 +16,7 @@ from pools.emoji import (
     source_of_emoji,
 )
 from pools.errors import SourceError
+from pools.sources import load
 
 MEDIUM, RED_HAIR, SCHOOL = "\U0001f3fd", "\U0001f9b0", "\U0001f3eb"
 WANTED = {(drawing.text, drawing.glasses): drawing.class_name for drawing in drawings()}
@@ -114,6 +115,21 @@ def test_an_absent_font_is_told_with_the_package_and_the_file(tmp_path):
         SourceError, match=r"no .*odd\.ttf: install Debian's package fonts-noto-color"
     ):
         source_of_emoji(tmp_path / "odd.ttf")
+
+
+def test_the_font_is_a_source_for_every_command(use_font, tmp_path):
+    use_font(**{WOMAN: 30, MAN: 10})
+    (tmp_path / "NotoColorEmoji.ttf").write_bytes(b"\0\1\0\0" + bytes(508))
+    loaded = load(tmp_path / "NotoColorEmoji.ttf", resolution_px=64)
+    assert loaded.images.shape == (4, 64, 64, 3)
+    assert [loaded.class_names[label] for label in loaded.labels] == [
+        "man",
+        "man",
+        "woman",
+        "woman",
+    ]
+    with pytest.raises(SourceError, match="no images for test"):
+        load(tmp_path / "NotoColorEmoji.ttf", split="test")
 
 
 def test_what_is_no_font_is_refused(tmp_path):

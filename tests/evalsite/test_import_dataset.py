@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import zarr
 from django.core.management import CommandError, call_command
 
 from evalsite.catalog import services
@@ -105,6 +106,14 @@ def test_an_npz_is_taken_as_it_is(tmp_path):
     made = Dataset.objects.get()
     np.testing.assert_array_equal(made.train_pool.open().read(0, 6), images)
     assert (made.licence, made.source) == ("CC0", "made up")
+
+
+def test_a_zarr_array_that_lacks_chunks_is_imported_with_a_warning(tmp_path):
+    array = zarr.create_array(tmp_path / "a", shape=(4, 8, 8), dtype="uint8", chunks=(2, 8, 8))
+    array[:2] = 200
+    told = run("Half", tmp_path / "a")
+    assert told.startswith("warning: 1 of the 2 chunks of a are absent and read as 0")
+    assert "Half: 4 training images" in told
 
 
 def test_a_shipped_pack_is_known_by_its_name(monkeypatch, tmp_path):

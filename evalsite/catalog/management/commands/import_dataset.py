@@ -67,6 +67,8 @@ class Command(BaseCommand):
         splits = self._splits(options, folder)
         for opened in splits.values():
             stack.enter_context(opened)
+            if opened.warning:
+                self.stdout.write(f"warning: {opened.warning}")
         resolution_px, channels = shape_of(splits[Pool.Split.TRAIN])
         if options["emoji"]:
             resolution_px = emoji.RESOLUTION_PX

@@ -206,6 +206,19 @@ def test_strokes_become_a_picture_and_can_be_taken_back(visit):
     assert_accessible(page)
 
 
+@pytest.mark.parametrize("task", ["edges", "classes", "enlarge"])
+def test_on_a_phone_an_example_brings_its_picture_into_view(visit, task):
+    page = visit(task, has_touch=True, viewport={"width": 390, "height": 740})
+    example, picture = page.locator("[data-example]").last, page.locator(".large").first
+    example.scroll_into_view_if_needed()
+    expect(picture).not_to_be_in_viewport()
+    example.tap()
+    expect(picture).to_be_in_viewport(ratio=0.99)
+    page.context.set_offline(True)
+    example.tap()
+    expect(page.locator("#wrong")).to_be_in_viewport(ratio=1)
+
+
 def test_a_button_that_does_nothing_yet_does_not_look_like_one_that_does(visit):
     page = visit("edges")
     undo, clear = (page.get_by_role("button", name=name) for name in ("Undo", "Clear"))

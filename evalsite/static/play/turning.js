@@ -31,7 +31,7 @@ export function show(pictures) {
   }
 }
 
-/** Hear which example was pressed; a file that was chosen before is let go, so that it can be chosen again. */
+/** Hear which example was pressed, and show where its picture comes, above on a phone; a file that was chosen before is let go, so that it can be chosen again. */
 export function onExample(hear) {
   byId("examples").addEventListener("click", ({ target }) => {
     const pressed = target.closest("[data-example]");
@@ -39,6 +39,7 @@ export function onExample(hear) {
     for (const each of byId("examples").children) each.setAttribute("aria-pressed", each === pressed);
     if (byId("upload")) byId("upload").value = "";
     hear(pressed.dataset.example, pressed.dataset.back);
+    document.querySelector(".large").scrollIntoView({ block: "nearest" });
   });
 }
 

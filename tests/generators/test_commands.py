@@ -89,6 +89,14 @@ def test_a_finished_run_resumes_to_nothing_more(source, tmp_path):
     assert log(tmp_path / "run") == before
 
 
+@pytest.fixture
+def in_a_terminal():
+    """Ctrl-C interrupts: a process that was started in the background may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_steps(monkeypatch, *numbers):
     """Ctrl-C in the middle of these of the steps that follow, from 1: when the networks have changed."""
     steps = []
@@ -105,6 +113,7 @@ def interrupt_steps(monkeypatch, *numbers):
     monkeypatch.setattr(training, "STOP_POLL_S", 0.0)
 
 
+@pytest.mark.usefixtures("in_a_terminal")
 def test_an_interrupted_run_goes_on_as_if_unbroken(source, tmp_path, monkeypatch):
     train(source, tmp_path / "whole")
     with monkeypatch.context() as patch:
@@ -120,6 +129,7 @@ def test_an_interrupted_run_goes_on_as_if_unbroken(source, tmp_path, monkeypatch
     assert whole == parts
 
 
+@pytest.mark.usefixtures("in_a_terminal")
 def test_a_second_interrupt_does_not_wait(source, tmp_path, monkeypatch):
     interrupt_steps(monkeypatch, 3, 4)
     monkeypatch.setattr(training, "STOP_POLL_S", 60.0)

@@ -248,6 +248,22 @@ def test_a_cycle_goes_either_way_and_a_hostile_file_is_named(visit):
     assert_accessible(page)
 
 
+def test_the_other_way_begins_with_an_example_of_the_other_class(visit):
+    page = visit("classes")
+    ways, pressed = page.locator("[name=back]"), page.locator("[data-example][aria-pressed=true]")
+    for number, back in ((1, "on"), (0, ""), (1, "on")):
+        ways.nth(number).check()
+        expect(pressed).to_have_attribute("data-back", back)
+        expect(pressed).to_have_count(1)
+    own = bytes(page.evaluate(OWN_PICTURE))
+    upload = page.get_by_label("Or an image of your own")
+    upload.set_input_files({"name": "own.png", "mimeType": "image/png", "buffer": own})
+    expect(page.locator("#notes")).to_contain_text("the middle square was taken")
+    ways.nth(0).check()  # one's own image is turned either way
+    expect(page.locator("#words")).to_be_visible()
+    expect(pressed).to_have_count(0)
+
+
 def test_an_example_takes_an_upload_back_so_that_the_same_file_can_be_chosen_again(visit):
     page = visit("classes")
     upload = page.get_by_label("Or an image of your own")

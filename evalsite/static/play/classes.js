@@ -4,9 +4,11 @@ import { byId, onExample, onUpload, show, turn } from "./turning.js";
 
 let given = null;
 
+const way = () => document.querySelector("[name=back]:checked").value;
+
 async function renew(next = given) {
   if (!next) return;
-  const back = document.querySelector("[name=back]:checked").value;
+  const back = way();
   const said = await turn({ ...next, ...(back && { back }) });
   if (!said) return;
   given = next; // what was refused is not asked for again
@@ -19,5 +21,12 @@ onExample((example, back) => {
   renew({ example });
 });
 onUpload((image) => renew({ image }));
-for (const radio of document.querySelectorAll("[name=back]")) radio.addEventListener("change", () => renew());
+/** Go the other way: with an example of the class that this way begins with, or with one's own image. */
+function turnRound() {
+  const other = given?.example && byId("examples").querySelector(`[data-back="${way()}"]`);
+  if (other) other.click();
+  else renew();
+}
+
+for (const radio of document.querySelectorAll("[name=back]")) radio.addEventListener("change", turnRound);
 byId("examples").querySelector("button")?.click();

@@ -131,7 +131,8 @@ def delete(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         messages.success(request, f"Deleted: {found}.")
         return redirect("lab")
     context = {
-        "found": found,
+        "what": found,
+        "back": found.get_absolute_url(),
         "kind": kind,
         "stays": deleting.why_stays(found),
         "made": deleting.made_by(found) if isinstance(found, Attack) else [],

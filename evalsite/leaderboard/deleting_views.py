@@ -28,6 +28,8 @@ def delete_generator(request: HttpRequest, slug: str) -> HttpResponse:
         messages.success(request, f"Deleted: {found}.")
         return redirect("generators")
     context = {
+        "what": found,
+        "back": found.get_absolute_url(),
         "generator": found,
         "pools": Pool.jobs.final().filter(generator=found),
         "rungs": Generator.objects.filter(drawn_on_the_way__generator=found),
@@ -50,5 +52,11 @@ def delete_pool(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, f"Deleted: {found.size}.")
         return redirect(found.generator)
-    context = {"pool": found, "generator": found.generator, "stays": deleting.why_pool_stays(found)}
+    context = {
+        "what": f"a pool of {found.generator}",
+        "back": found.generator.get_absolute_url(),
+        "pool": found,
+        "generator": found.generator,
+        "stays": deleting.why_pool_stays(found),
+    }
     return render(request, "catalog/delete_pool.html", context)

@@ -1,7 +1,7 @@
 """A training loop as one would first write it, to measure the other beside."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -15,14 +15,16 @@ from generators.config import Config
 from generators.losses import LOSSES
 from generators.networks import ImageShape, build_discriminator, build_generator
 from generators.networks.resizing import DoublingConv2d, HalvingConv2d
+from generators.networks.strided import DoublingConv4x4, HalvingConv4x4
 from generators.penalties import r1
 from pools.sources import ImageSet
 
 NAIVE = (
     "same networks, loss, batch and learning rates in float32 and NCHW: a DataLoader that turns each "
-    "PIL image into a tensor, maps doubled before their 3×3 filters and halved after them, R1 on "
-    "every step where there is one, new fakes for the generator's step, gradients of both networks "
-    "in each backward pass, plain Adam, an average parameter by parameter, losses read on every step"
+    "PIL image into a tensor, torch's own convolutions, maps doubled before their 3×3 filters and "
+    "halved after them, R1 on every step where there is one, new fakes for the generator's step, "
+    "gradients of both networks in each backward pass, plain Adam, an average parameter by "
+    "parameter, losses read on every step"
 )
 
 
@@ -50,13 +52,20 @@ def _halved_after_3x3(filters: HalvingConv2d, maps: Tensor) -> Tensor:
     return avg_pool2d(conv2d(maps, filters.weight, filters.bias, padding=1), 2)
 
 
+PLAIN: dict[type[nn.Module], Callable[..., Tensor]] = {
+    DoublingConv2d: _doubled_then_3x3,
+    HalvingConv2d: _halved_after_3x3,
+    DoublingConv4x4: nn.ConvTranspose2d.forward,
+    HalvingConv4x4: nn.Conv2d.forward,
+}
+
+
 def _unfolded(network: nn.Module) -> nn.Module:
-    """The same network with its changes of size beside the filters, not within them."""
+    """The same network with torch's convolutions, and its changes of size beside the filters, not within."""
     for module in network.modules():
-        if isinstance(module, DoublingConv2d):
-            module.forward = partial(_doubled_then_3x3, module)  # type: ignore[method-assign]
-        elif isinstance(module, HalvingConv2d):
-            module.forward = partial(_halved_after_3x3, module)  # type: ignore[method-assign]
+        for kind, plain in PLAIN.items():
+            if isinstance(module, kind):
+                module.forward = partial(plain, module)  # type: ignore[method-assign]
     return network
 
 

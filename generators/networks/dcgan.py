@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from generators.config import Config
 from generators.networks.layers import NORMALISATIONS, Conditioned, ProjectionHead
 from generators.networks.shape import ImageShape
+from generators.networks.strided import DoublingConv4x4, HalvingConv4x4
 
 
 def halvings(resolution_px: int) -> int:
@@ -53,7 +54,7 @@ class DcganGenerator(nn.Module):
         norm = NORMALISATIONS[config.generator.normalisation]
         layers: list[nn.Module] = []
         for width, after in zip(widths, [*widths[1:], shape.channels], strict=True):
-            layers += [norm(width), nn.ReLU(), nn.ConvTranspose2d(width, after, 4, 2, padding=1)]
+            layers += [norm(width), nn.ReLU(), DoublingConv4x4(width, after)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -80,7 +81,7 @@ class DcganDiscriminator(nn.Module):
         layers: list[nn.Module] = []
         for stage in range(stages):
             after = config.discriminator.features * 2**stage
-            layers.append(nn.Conv2d(width, after, 4, 2, padding=1))
+            layers.append(HalvingConv4x4(width, after))
             layers += [norm(after)] if stage else []
             layers.append(nn.LeakyReLU(0.2))
             width = after

@@ -7,6 +7,7 @@ from torch.nn.functional import interpolate
 from generators.config import Config
 from generators.networks.layers import NORMALISATIONS
 from generators.networks.shape import ImageShape
+from generators.networks.strided import HalvingConv4x4
 from generators.pairs import input_shape
 
 
@@ -24,9 +25,9 @@ class PatchDiscriminator(nn.Module):
         channels = shape.channels
         if self.sees_input:
             channels += input_shape(config.translation, channels, shape.resolution_px)[0]
-        blocks = [nn.Sequential(nn.Conv2d(channels, width, 4, 2, padding=1), nn.LeakyReLU(0.2))]
+        blocks = [nn.Sequential(HalvingConv4x4(channels, width), nn.LeakyReLU(0.2))]
         for _ in range(1 if shape.resolution_px <= 32 else 2):
-            convolution = nn.Conv2d(width, 2 * width, 4, 2, padding=1)
+            convolution = HalvingConv4x4(width, 2 * width)
             width *= 2
             blocks.append(nn.Sequential(convolution, norm(width), nn.LeakyReLU(0.2)))
         self.blocks = nn.ModuleList(blocks)

@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate, pad
 from generators.config import Config
 from generators.networks.layers import NORMALISATIONS
 from generators.networks.shape import ImageShape
+from generators.networks.strided import DoublingConv4x4, HalvingConv4x4
 from generators.pairs import input_shape
 
 BLOCKS = 3
@@ -33,11 +34,11 @@ class ResidualGenerator(nn.Module):
         self.side_px = shape.resolution_px
         self.missing_px = -self.side_px % 4
         self.layers = nn.Sequential(
-            nn.Conv2d(shape.channels, width, 4, 2, padding=1), nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 4, 2, padding=1), norm(2 * width), nn.ReLU(),
+            HalvingConv4x4(shape.channels, width), nn.ReLU(),
+            HalvingConv4x4(width, 2 * width), norm(2 * width), nn.ReLU(),
             *(_Block(2 * width, norm) for _ in range(BLOCKS)),
-            nn.ConvTranspose2d(2 * width, width, 4, 2, padding=1), norm(width), nn.ReLU(),
-            nn.ConvTranspose2d(width, shape.channels, 4, 2, padding=1),
+            DoublingConv4x4(2 * width, width), norm(width), nn.ReLU(),
+            DoublingConv4x4(width, shape.channels),
         )  # fmt: skip
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:

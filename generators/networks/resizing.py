@@ -6,7 +6,9 @@ function is the same, edges too, but for rounding, and so are the weights that a
 """
 
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d
+from torch.nn.functional import avg_pool2d
+
+from generators.networks.strided import doubled, halved
 
 
 class _Conv3x3(nn.Conv2d):
@@ -23,11 +25,11 @@ class DoublingConv2d(_Conv3x3):
 
     def forward(self, maps: Tensor) -> Tensor:
         filters = 4 * self.spread().flip(2, 3).transpose(0, 1)
-        return conv_transpose2d(maps, filters, self.bias, stride=2, padding=1)
+        return doubled(maps, filters, self.bias)
 
 
 class HalvingConv2d(_Conv3x3):
     """Maps (N, width, H, W), 3×3, then the mean of 2×2 places: (N, after, H // 2, W // 2)."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        return conv2d(maps, self.spread(), self.bias, stride=2, padding=1)
+        return halved(maps, self.spread(), self.bias)

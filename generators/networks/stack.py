@@ -10,6 +10,7 @@ from generators.config import Config
 from generators.networks.dcgan import DcganGenerator
 from generators.networks.layers import NORMALISATIONS, as_condition
 from generators.networks.shape import ImageShape, ShapeError
+from generators.networks.strided import HalvingConv4x4
 
 SMALLEST_PX = 16
 CODE_SIZE = 32
@@ -98,7 +99,7 @@ class SecondStage(nn.Module):
         self.read = nn.Sequential(
             nn.Conv2d(shape.channels, features, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(features, 2 * features, 4, 2, padding=1),
+            HalvingConv4x4(features, 2 * features),
             NORMALISATIONS[config.generator.normalisation](2 * features),
             nn.ReLU(),
         )

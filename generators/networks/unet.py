@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate, pad
 from generators.config import Config
 from generators.networks.layers import NORMALISATIONS
 from generators.networks.shape import ImageShape
+from generators.networks.strided import DoublingConv4x4, HalvingConv4x4
 from generators.pairs import input_shape
 
 WIDEST = 4  # times the features of the finest level
@@ -34,11 +35,9 @@ class UNet(nn.Module):
         for outer, inner in reversed(list(pairwise(widths))):
             inside = _Level(outer, inner, inside, NORMALISATIONS[config.generator.normalisation])
         channels, _ = input_shape(config.translation, shape.channels, self.side_px)
-        self.first = nn.Sequential(
-            nn.Conv2d(channels, features, 4, 2, padding=1), nn.LeakyReLU(0.2)
-        )
+        self.first = nn.Sequential(HalvingConv4x4(channels, features), nn.LeakyReLU(0.2))
         self.inside = inside or nn.Identity()
-        self.image = nn.ConvTranspose2d(2 * features, shape.channels, 4, 2, padding=1)
+        self.image = DoublingConv4x4(2 * features, shape.channels)
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         maps = self.image(self.inside(self.first(self._whole(image))))
@@ -64,12 +63,10 @@ class _Level(nn.Module):
         super().__init__()
         # The innermost has too few numbers an image for a norm.
         down_norm = norm(width) if inside else nn.Identity()
-        self.down = nn.Sequential(
-            nn.Conv2d(before, width, 4, 2, padding=1), down_norm, nn.LeakyReLU(0.2)
-        )
+        self.down = nn.Sequential(HalvingConv4x4(before, width), down_norm, nn.LeakyReLU(0.2))
         self.inside = inside or nn.Identity()
         self.up = nn.Sequential(
-            nn.ConvTranspose2d(2 * width if inside else width, before, 4, 2, padding=1),
+            DoublingConv4x4(2 * width if inside else width, before),
             norm(before),
             nn.ReLU(),
         )

@@ -30,6 +30,9 @@ AUGMENTATIONS = ("none", "translation-cutout", "colour-translation-cutout")
 TASKS = ("none", "edges", "enlarge", "classes")
 PRECISIONS = ("auto", "bf16", "float32")
 
+Setting = bool | int | float | str
+"""A single value of a config."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Generator:
@@ -170,6 +173,10 @@ class Config:
         """Nested plain values, fit for JSON and `from_dict`."""
         return asdict(self)
 
+    def settings(self) -> dict[str, Setting]:
+        """Single values by their dotted names, such as `adam.beta1`, without title and description."""
+        return dict(_flat(self._working))
+
     @property
     def steps(self) -> int:
         """Generator steps in the whole budget."""
@@ -250,6 +257,14 @@ def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:  # the second where brackets are nested too deeply
         raise ConfigError(f"{path} is no valid TOML: {error}") from error
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Setting]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _changes(values: dict[str, Any], others: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -126,7 +126,8 @@ class RunFolder:
                     on_verdict(verdict)
             on_progress(progress)
 
-        board = TensorBoardLog(self.tensorboard_folder, trainer.images_seen)
+        settings = trainer.config.settings()
+        board = TensorBoardLog(self.tensorboard_folder, trainer.images_seen, settings)
         with board, _interrupts(are_kept=trainer.share.world == 1) as interrupted:
             try:
                 while not trainer.done:

@@ -34,17 +34,18 @@ def _told(run: TrainingRun, point: LossPoint) -> dict[str, Any]:
 
 def verdicts(run: TrainingRun, moments: Sequence[Moment]) -> list[Verdict]:
     """What is wrong with a run; nothing can be told of a configuration of another time."""
-    config = _config(run)
+    config = config_of(run)
     return diagnose(moments, config) if config else []
 
 
 def is_judged(run: TrainingRun, moments: Sequence[Moment]) -> bool | None:
     """Whether no verdict means that a run is healthy; None of a configuration of another time."""
-    config = _config(run)
+    config = config_of(run)
     return is_long_enough(moments, config) if config else None
 
 
-def _config(run: TrainingRun) -> Config | None:
+def config_of(run: TrainingRun) -> Config | None:
+    """Its configuration; None of one of another time."""
     try:
         return Config.from_dict(run.config)
     except ConfigError:

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from evalsite.leaderboard import deleting_views, pool_views, sharing_views, sweep_views, views
+from evalsite.leaderboard import (
+    deleting_views,
+    pool_views,
+    sharing_views,
+    sweep_views,
+    tensorboard_views,
+    views,
+)
 
 urlpatterns = [
     path("leaderboard/", views.leaderboard, name="leaderboard"),
@@ -21,7 +28,13 @@ urlpatterns = [
         "generators/<slug:slug>/delete/", deleting_views.delete_generator, name="delete_generator"
     ),
     path("generators/<slug:slug>/ladder/", pool_views.ladder, name="ladder"),
+    path(
+        "generators/<slug:slug>/tensorboard/",
+        tensorboard_views.training_events,
+        name="training_events",
+    ),
     path("sweeps/<slug:slug>/", sweep_views.sweep, name="sweep"),
+    path("sweeps/<slug:slug>/tensorboard/", tensorboard_views.sweep_events, name="sweep_events"),
     path("pools/<int:pk>/", pool_views.pool, name="pool"),
     path("pools/<int:pk>/retry/", pool_views.retry_pool, name="retry_pool"),
     path("pools/<int:pk>/delete/", deleting_views.delete_pool, name="delete_pool"),

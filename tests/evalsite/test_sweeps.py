@@ -1,8 +1,12 @@
+import io
 import random
 import re
+import zipfile
 
 import pytest
 from django.urls import reverse
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
 
 from evalsite import jobs
 from evalsite.catalog import services
@@ -331,3 +335,24 @@ def test_a_sweep_over_words_is_refused_with_the_keys_that_can_vary(sweep, key):
     assert "penalty.weight" in reason
     assert "title," not in reason
     assert not Sweep.objects.exists()
+
+
+def test_a_sweep_goes_to_tensorboard_as_a_folder_for_each_training(client, sweep, tmp_path):
+    found = sweep()
+    for run in found.runs.all():
+        run.losses.create(images_seen=64, values={"d_loss": float(run.pk)})
+    assert (
+        reverse("sweep_events", args=[found.slug])
+        in client.get(found.get_absolute_url()).content.decode()
+    )
+    response = client.get(reverse("sweep_events", args=[found.slug]))
+    assert response["Content-Disposition"] == 'attachment; filename="losses-tensorboard.zip"'
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        archive.extractall(tmp_path / "taken")
+    assert len(list((tmp_path / "taken").iterdir())) == 4
+    for run in found.runs.select_related("generator"):
+        events = EventAccumulator(str(tmp_path / "taken" / run.generator.slug)).Reload()
+        assert [event.value for event in events.Scalars("d_loss")] == [run.pk]
+        plugin = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data
+        told = metadata.parse_session_start_info_plugin_data(plugin.content).hparams
+        assert told["batch"].number_value == run.point["batch"]

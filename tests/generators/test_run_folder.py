@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata
 
 from generators import run_folder
 from generators.commands import main
@@ -270,3 +271,19 @@ def test_what_a_run_writes_is_all_for_the_same_people(source, tmp_path):
     train(source, out)
     modes = {path.name: path.stat().st_mode for path in out.iterdir() if path.is_file()}
     assert len(set(modes.values())) == 1, modes
+
+
+def settings_told(events):
+    """What TensorBoard's table of hyperparameters holds of a run."""
+    plugin = events.SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data
+    told = metadata.parse_session_start_info_plugin_data(plugin.content).hparams
+    return {name: getattr(value, value.WhichOneof("kind")) for name, value in told.items()}
+
+
+def test_tensorboard_reads_the_settings_of_a_run(source, tmp_path):
+    out = tmp_path / "run"
+    train(source, out, "--set=generator.learning_rate=0.001", "--set=loss=hinge")
+    told = settings_told(board(out))
+    assert (told["generator.learning_rate"], told["loss"]) == (0.001, "hinge")
+    assert (told["seed"], told["conditional"]) == (0, True)
+    assert not {"title", "description"} & told.keys()

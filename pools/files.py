@@ -13,7 +13,12 @@ from pools.errors import Rejection, SourceError, told_as
 from pools.store import Images
 
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
-SPLITS = frozenset({"train", "test", "val", "valid", "validation"})
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+}
+"""Which part of the data a folder of that name is, in letters of any size."""
 
 
 def refused(reason: str) -> IO[bytes]:
@@ -38,8 +43,9 @@ def listed(files: Iterable[File]) -> list[File]:
 def source_of_files(files: Sequence[File], split: str) -> Source:
     """Images of a folder or archive: flat, or with one sub-folder a class.
 
-    A folder that wraps everything is looked into. Where the folders are `train` and `test`,
-    `split` says which; elsewhere only "train", meaning everything, can be had.
+    A folder that wraps everything is looked into. Where the folders are `train` and `test`, or
+    `val` where there is no `test`, `split` says which; elsewhere only "train", meaning everything,
+    can be had.
     """
     halves = _halves([(file.name.split("/"), file) for file in files])
     if not halves.get(split):
@@ -77,16 +83,17 @@ Paths = list[tuple[list[str], File]]
 def _halves(paths: Paths) -> dict[str, Paths]:
     """The paths of each split, without the folders that wrap them all."""
     paths = _unwrapped(paths)
-    folders = {path[0] for path, _ in paths if len(path) > 1}
-    if not folders or not folders <= SPLITS:
+    parts = {path[0]: SPLITS.get(path[0].lower()) for path, _ in paths if len(path) > 1}
+    if not parts or None in parts.values():
         return {"train": paths}
     loose = [(path, file) for path, file in paths if len(path) == 1]
     filed = [(path, file) for path, file in paths if len(path) > 1]
     inner = _unwrapped([(path[1:], file) for path, file in filed])
-    halves: dict[str, Paths] = {folder: list(loose) for folder in folders}
+    halves: dict[str | None, Paths] = {part: list(loose) for part in parts.values()}
     for (outer, _), member in zip(filed, inner, strict=True):
-        halves[outer[0]].append(member)
-    return halves
+        halves[parts[outer[0]]].append(member)
+    held_out = halves.get("test") or halves.get("val") or []
+    return {"train": halves.get("train", []), "test": held_out}
 
 
 def _unwrapped(paths: Paths) -> Paths:

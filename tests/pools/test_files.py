@@ -105,6 +105,24 @@ def test_flat_train_and_test_folders_are_splits(stored, picture):
         assert train.class_names is None
 
 
+@pytest.mark.parametrize(
+    ("learned", "held_out"),
+    [("Train", "Test"), ("training", "testing"), ("train", "val"), ("TRAIN", "Validation")],
+)
+def test_splits_go_by_the_names_that_people_give_them(learned, held_out, stored, picture):
+    files = [f"{learned}/cat/1.png", f"{learned}/dog/1.png", f"{held_out}/cat/1.png"]
+    path = stored(dict.fromkeys(files, picture()))
+    with open_source(path) as train, open_source(path, split="test") as test:
+        assert (names(train), names(test)) == (files[:2], files[2:])
+        assert train.class_names == test.class_names == ("cat", "dog")
+
+
+def test_validation_images_are_held_out_only_where_there_are_no_test_images(stored, picture):
+    path = stored({f"{part}/1.png": picture() for part in ("train", "val", "test")})
+    with open_source(path, split="test") as test:
+        assert names(test) == ["test/1.png"]
+
+
 def test_what_is_not_divided_has_no_test_images(stored, picture):
     with pytest.raises(SourceError, match="there are no images for test"):
         open_source(stored({"1.png": picture()}), split="test")

@@ -33,6 +33,7 @@ from pools.npy import has_npy, source_of_npy, source_of_one_npy
 from pools.packs import available_packs, has_pack, pack_path, source_of_pack
 from pools.resize import fit, resized, with_channels
 from pools.store import Images, Pool
+from pools.stylegan import has_stylegan, source_of_stylegan
 from pools.unpack import is_compressed, unpacked
 from pools.zarr_array import opened_array, source_of_zarr
 
@@ -67,8 +68,8 @@ def open_source(path: str | Path, *, split: str = "train") -> Source:
 
     `path` is a folder (flat, or a sub-folder a class), a zip or tar(.gz, .bz2, .xz) of one, an
     .npz or .npy, a pool (.zarr or URL), a plain Zarr array in a folder, idx files or a folder of
-    them, CIFAR-10's python archive, a font of emoji, or the name of a shipped pack. `split` is "train" or "test";
-    what is not divided is all "train".
+    them, CIFAR-10's python archive, images beside StyleGAN's `dataset.json`, a font of emoji, or
+    the name of a shipped pack. `split` is "train" or "test"; what is not divided is all "train".
     Raises SourceError if it cannot be read.
     """
     if split not in ("train", "test"):
@@ -255,6 +256,8 @@ def _of_files(path: str | Path, files: Sequence[File], split: str, stack: ExitSt
         return source_of_idx(files, split, stack)
     if has_npy(files):
         return source_of_npy(files, split, stack)
+    if has_stylegan(files):
+        return source_of_stylegan(files, split)
     return source_of_files(files, split)
 
 

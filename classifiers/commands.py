@@ -18,6 +18,7 @@ from classifiers.errors import ClassifierError
 from classifiers.measuring import labels_for, measured
 from classifiers.training import Progress
 from pools.errors import PoolError, SourceError
+from pools.whole_file import require_another
 from terminal.ending import ended
 
 
@@ -64,6 +65,7 @@ def _add_measure(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    require_another(options.out, options.data)
     with _bar("steps") as show:
         about = build(
             options.data, options.out, seconds=options.seconds, steps=options.steps,

@@ -22,6 +22,7 @@ from generators.translating import (
     translations,
 )
 from pools.sources import ImageSet, load
+from pools.whole_file import require_another
 from sandbox.tiers import insecure_allowed
 
 LARGEST_SEED = 2**63 - 1
@@ -246,5 +247,6 @@ def _bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _export(options: argparse.Namespace) -> None:
+    require_another(options.out, options.generator)
     export(options.generator, options.out, options.network, soft_labels=options.mixtures)
     print(options.out)

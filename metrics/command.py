@@ -40,6 +40,7 @@ from metrics.statistics_file import (
 from metrics.table import table
 from pools.errors import PoolError, SourceError
 from pools.sources import open_source
+from pools.whole_file import require_another
 from terminal.ending import ended
 
 if TYPE_CHECKING:
@@ -191,6 +192,8 @@ def _require_sense(options: argparse.Namespace) -> None:
             raise MetricError(f"{path} needs a folder to lie in, {path.parent} is none")
         if path and path.is_dir():
             raise MetricError(f"a file is needed to write to, got the folder {path}")
+        if path:
+            require_another(path, options.real, options.fake, options.train)
     if options.workers is not None and options.workers < 1:
         raise MetricError(f"at least 1 worker is needed, got {options.workers}")
 

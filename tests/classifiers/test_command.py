@@ -38,6 +38,12 @@ def test_the_command_says_what_is_wrong(change, message, source, tmp_path, capsy
     assert re.search(message, capsys.readouterr().err)
 
 
+def test_the_images_are_not_written_over(source, capsys):
+    assert main(["train", source, "--out", source, "--steps", "1"]) == 2
+    assert "was given to be read" in capsys.readouterr().err
+    np.load(source)["images"]
+
+
 def test_images_without_labels_are_refused(striped, tmp_path, capsys):
     np.savez(tmp_path / "bare.npz", images=striped(384)[0])
     assert (

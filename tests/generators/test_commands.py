@@ -235,6 +235,13 @@ def test_an_exported_network_samples_the_same_pool(generator, exported, tmp_path
     assert np.array_equal(ours["labels"], theirs["labels"])
 
 
+def test_an_export_does_not_write_over_its_generator(generator, capsys):
+    before = Path(generator).read_bytes()
+    assert main(["export", generator, "--out", generator]) == 2
+    assert "was given to be read: name another file" in capsys.readouterr().err
+    assert Path(generator).read_bytes() == before
+
+
 def test_chosen_classes_take_turns(generator, exported, tmp_path):
     chosen = ("--label", "2", "--label", "0")
     for name, network in (("ours", generator), ("theirs", exported(generator))):

@@ -45,6 +45,10 @@ def write(path: str | Path, kind: str, tensors: Mapping[str, Tensor], about: Any
 
 def read(path: str | Path, kind: str) -> tuple[dict[str, Tensor], Any]:
     """The tensors and the `about` value of a file that `write` wrote as this kind."""
+    if Path(path).is_dir():
+        raise CheckpointError(
+            f"{path} is a folder: name the file in it, such as generator.safetensors"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from metrics.errors import ImageMismatch, TooFewImages
+from metrics.extractors.base import Extractor, Images, identity
 from metrics.features import PoolFeatures
 from metrics.rows import Floats, mean_row
 from metrics.statistics_file import Statistics
 
 FEWEST = 2
 ROUNDING = 1e-9
+PUBLISHED = {2048: ", by the resize that they were made with: tf1, pytorch-fid or clean"}
+"""What statistics of so many features are of, as others publish them."""
+
 ALIKE = 0.5
 """The share of generated images found among the real ones at which a mistake is likely."""
 
@@ -34,6 +38,21 @@ def require_comparable(real: Side, fake: Side) -> None:
         raise ImageMismatch(
             "both sets need features of the same dimensions, "
             f"got {found[0]:,} (REAL) and {found[1]:,} (FAKE)"
+        )
+
+
+def require_fitting(name: str, side: Statistics, network: Extractor, image: Images) -> None:
+    """Raise ImageMismatch unless statistics can be of what an extractor gives: of one image, before it sees all."""
+    line = identity(network)
+    if side.extractor not in (None, line):
+        raise ImageMismatch(
+            f"figures need features of one extractor, got {side.extractor} ({name}) and {line}"
+        )
+    given, d = dimensions(side), network.extract(image).features.shape[1]
+    if given != d:
+        raise ImageMismatch(
+            f"{name} is statistics of {given:,} features, and {network.name} gives {d:,}: choose the "
+            f"extractor that they are of{PUBLISHED.get(given, '')}"
         )
 
 

@@ -125,13 +125,17 @@ def prepare(
 ) -> Sets:
     """Return the features of the sets of a comparison, all computed in one go (`features_of`).
 
-    Raises TooFewImages below 2 images a side, before anything is computed.
+    Raises TooFewImages below 2 images a side, ImageMismatch for statistics of other features, before
+    anything is computed.
     """
     given = (real, fake, train, held_out)
     pools = {at: _as_pool(each) for at, each in enumerate(given) if _is_pixels(each)}
     for at, name in enumerate(("REAL", "FAKE")):
         if at in pools:
             compare.require_enough(name, len(pools[at]))
+    for name, side in (("REAL", real), ("FAKE", fake)):
+        if pools and isinstance(side, Statistics):
+            compare.require_fitting(name, side, network, next(iter(pools.values())).read(0, 1))
     found = features_of(
         list(pools.values()),
         network,

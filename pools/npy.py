@@ -22,7 +22,7 @@ IMAGE_KEYS = {
     "test": ("x_test", "test_images"),
 }
 LABEL_KEYS = {
-    "train": ("labels", "y", "arr_1", "y_train", "train_labels"),
+    "train": ("labels", "y", "arr_1", "y_train", "train_labels", "label", "targets"),
     "test": ("y_test", "test_labels"),
 }
 MAGIC = npy_format.MAGIC_PREFIX
@@ -64,7 +64,7 @@ def channels_last(images: NDArray[Any], name: str) -> Images:
     >>> channels_last(np.zeros((5, 3, 32, 32), np.uint8), "images").shape
     (5, 32, 32, 3)
     """
-    if images.dtype != np.uint8:
+    if images.dtype != np.uint8 and images.ndim in (3, 4):
         raise SourceError(
             f"{name} must be uint8 with values 0 to 255, got {images.dtype}: "
             f"scale the images and save them as uint8"
@@ -76,7 +76,7 @@ def channels_last(images: NDArray[Any], name: str) -> Images:
     if images.ndim != 4 or images.shape[3] not in (1, 3) or not images.size:
         raise SourceError(
             f"{name} must have shape (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, "
-            f"got {images.shape}"
+            f"got {images.dtype} of shape {images.shape}"
         )
     return images
 

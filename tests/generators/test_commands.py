@@ -235,6 +235,12 @@ def test_an_exported_network_samples_the_same_pool(generator, exported, tmp_path
     assert np.array_equal(ours["labels"], theirs["labels"])
 
 
+def test_a_folder_in_place_of_its_generator_is_called_one(tmp_path, capsys):
+    assert drawn(str(tmp_path), tmp_path / "out.npz") == 2
+    words = "is a folder: name the file in it, such as generator.safetensors"
+    assert words in capsys.readouterr().err
+
+
 def test_an_export_does_not_write_over_its_generator(generator, capsys):
     before = Path(generator).read_bytes()
     assert main(["export", generator, "--out", generator]) == 2

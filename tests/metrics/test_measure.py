@@ -381,10 +381,20 @@ def test_statistics_leave_what_needs_images_refused_if_asked_for(sets, statistic
     ("wrong", "words"),
     [
         ({"extractor": "another (1; none)"}, "features of one extractor, got another"),
-        ({"mean": np.zeros(4), "covariance": np.eye(4)}, r"got 4 \(REAL\) and 3 \(FAKE\)"),
+        (
+            {"mean": np.zeros(4), "covariance": np.eye(4), "extractor": None},
+            "REAL is statistics of 4 features, and pixels gives 3: choose the extractor",
+        ),
+        (
+            {"mean": np.zeros(2048), "covariance": np.eye(2048), "extractor": None},
+            "the extractor that they are of, .* tf1, pytorch-fid or clean",
+        ),
     ],
 )
-def test_statistics_of_other_features_are_refused(wrong, words, sets, statistics, pixels):
+def test_statistics_of_other_features_are_refused_before_all_images_are_seen(
+    wrong, words, sets, statistics, pixels, monkeypatch
+):
+    monkeypatch.setattr("metrics.measure.features_of", pytest.fail)
     with pytest.raises(ImageMismatch, match=words):
         measure(replace(statistics, **wrong), sets[1], extractor=pixels)
 

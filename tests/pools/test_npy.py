@@ -37,7 +37,16 @@ def test_test_images_are_not_taken_for_those_of_training(npz, pixels):
         load(npz(x_test=pixels(2, 4, 4)))
 
 
-@pytest.mark.parametrize(("x", "y"), [("images", "labels"), ("x", "y"), ("x_train", "y_train")])
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ("images", "labels"),
+        ("x", "y"),
+        ("x_train", "y_train"),
+        ("image", "label"),
+        ("data", "targets"),
+    ],
+)
 def test_labels_are_found_under_their_usual_names(npz, pixels, x, y):
     labels = np.array([3, 1, 2], np.int32)
     loaded = load(npz(**{x: pixels(3, 4, 4), y: labels[:, None]}))
@@ -83,6 +92,11 @@ def test_anything_but_uint8_is_refused_with_what_to_do(npz, dtype):
 def test_other_shapes_are_refused(npz, shape):
     with pytest.raises(SourceError, match="must have shape"):
         load(npz(images=np.zeros(shape, np.uint8)))
+
+
+def test_features_are_not_told_to_be_scaled(npz):
+    with pytest.raises(SourceError, match=r"must have shape .* got float32 of shape \(9, 2048\)"):
+        load(npz(feats=np.zeros((9, 2048), np.float32)))
 
 
 def test_no_images_at_all_are_refused(npz):

@@ -49,8 +49,11 @@ def test_an_array_is_read_in_any_usual_order_of_axes(saved, pixels, shape, axes)
     ("array", "reason"),
     [
         (np.zeros((2, 4, 4), np.float32), "samples.* must be uint8 .*, got float32"),
-        (np.zeros((2, 4, 4, 4), np.uint8), r"must have shape \(N, H, W\).*, got \(2, 4, 4, 4\)"),
-        (np.zeros((4, 4), np.uint8), r"must have shape \(N, H, W\).*, got \(4, 4\)"),
+        (
+            np.zeros((2, 4, 4, 4), np.uint8),
+            r"must have shape \(N, H, W\).*, got uint8 of shape \(2, 4, 4, 4\)",
+        ),
+        (np.zeros((4, 4), np.uint8), r"must have shape \(N, H, W\).*, got uint8 of shape \(4, 4\)"),
     ],
 )
 def test_other_arrays_are_refused_by_what_they_are(saved, array, reason):

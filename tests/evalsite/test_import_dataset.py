@@ -56,6 +56,12 @@ def idx(array):
     return gzip.compress(header + array.astype(np.uint8).tobytes())
 
 
+def test_the_held_out_images_of_a_divided_source_are_those_that_test_names(folder):
+    names = ["train/1.png", "train/2.png", "train/3.png", "test/1.png", "test/2.png"]
+    divided = folder(dict(zip(names, pngs(5), strict=True)))
+    assert "2 held out, 3 training images" in run("Noise", divided / "train", test=str(divided))
+
+
 def test_a_flat_folder_becomes_a_data_set(folder):
     source = folder({f"{n}.png": data for n, data in enumerate(pngs(5))})
     assert "5 training images of 8 px" in run("Noise", source)

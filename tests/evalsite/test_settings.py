@@ -113,3 +113,20 @@ def test_manage_py_says_it_in_one_line(monkeypatch):
     assert done.stderr == (
         "settings: there is no setting UNCANNY_SIGNUP: did you mean UNCANNY_SIGNUP_OPEN?\n"
     )
+
+
+def test_manage_py_says_of_an_empty_database_what_makes_its_tables(monkeypatch, tmp_path):
+    monkeypatch.setenv("UNCANNY_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "import_dataset", "digits", "mnist"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "database: no such table: catalog_dataset; `manage.py migrate` makes the tables, "
+        "as the first start of the site does\n"
+    )

@@ -124,11 +124,19 @@ def open_splits(source: str | Path, test: str | None) -> dict[str, sources.Sourc
     """The training images, and the held-out ones where `test` or the source itself has any."""
     splits = {Pool.Split.TRAIN.value: sources.open_source(source, split="train")}
     if test:
-        splits[Pool.Split.TEST.value] = sources.open_source(test)
+        splits[Pool.Split.TEST.value] = held_out(test)
         return splits
     with suppress(SourceError):  # most sources are not divided
         splits[Pool.Split.TEST.value] = sources.open_source(source, split="test")
     return splits
+
+
+def held_out(test: str) -> sources.Source:
+    """The held-out images of a source that is divided, all of one that is not."""
+    try:
+        return sources.open_source(test, split="test")
+    except SourceError:
+        return sources.open_source(test)
 
 
 def shape_of(source: sources.Source) -> tuple[int, int]:

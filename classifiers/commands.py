@@ -18,8 +18,8 @@ from classifiers.errors import ClassifierError
 from classifiers.measuring import labels_for, measured
 from classifiers.training import Progress
 from pools.errors import PoolError, SourceError
-from pools.whole_file import require_another
 from terminal.ending import ended
+from terminal.writing import require_another
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,8 +22,8 @@ from generators.translating import (
     translations,
 )
 from pools.sources import ImageSet, load
-from pools.whole_file import require_another
 from sandbox.tiers import insecure_allowed
+from terminal.writing import require_another
 
 LARGEST_SEED = 2**63 - 1
 

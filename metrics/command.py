@@ -40,8 +40,8 @@ from metrics.statistics_file import (
 from metrics.table import table
 from pools.errors import PoolError, SourceError
 from pools.sources import open_source
-from pools.whole_file import require_another
 from terminal.ending import ended
+from terminal.writing import require_another
 
 if TYPE_CHECKING:
     from metrics.sharing import Sharing

@@ -30,13 +30,6 @@ def replaced_whole(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def require_another(path: Path, *given: str | Path | None) -> None:
-    """Raises OSError where to write `path` would destroy one of the files that were given to be read."""
-    for each in given:
-        if each and path.exists() and Path(each).exists() and path.samefile(each):
-            raise FileExistsError(f"{path} was given to be read: name another file to write to")
-
-
 def remove_leftovers(path: Path) -> None:
     """Removes what killed processes have left beside `path`, which no other may be writing now."""
     for each in path.parent.glob(f"{_prefix(path)}*"):

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_args
 
 from tqdm import tqdm
@@ -28,6 +29,7 @@ from scoring.staircase import RULES
 from scoring.table import TrialTable
 from scoring.text import as_text
 from terminal.ending import ended
+from terminal.writing import require_another
 
 CRITERIA = {
     "catch_right": (float, "SHARE", "leave out who got fewer catch trials right, such as 0.8"),
@@ -64,6 +66,8 @@ def _about(name: str) -> Iterator[None]:
 
 def _score(options: argparse.Namespace) -> int:
     _refuse_of_other_task(options)
+    if options.export:
+        require_another(Path(options.export), options.trials, options.metrics)
     with _about(options.trials):
         table = _chosen(options)
     with _about(options.export):

@@ -1,1 +1,1 @@
-"""What the commands of the sciences have in common: how they end. Standard library only."""
+"""What the commands of the sciences share: how they end, what they never write over. Standard library only."""

@@ -2,7 +2,7 @@ from stat import S_IMODE
 
 import pytest
 
-from pools.whole_file import remove_leftovers, replaced_whole, require_another
+from pools.whole_file import remove_leftovers, replaced_whole
 
 
 def test_a_file_is_replaced_at_the_end_and_nothing_stays_beside_it(tmp_path):
@@ -55,13 +55,3 @@ def test_leftovers_of_a_file_go_and_those_of_others_stay(tmp_path):
         each.touch()
     remove_leftovers(tmp_path / "run.bin")
     assert sorted(tmp_path.iterdir()) == sorted(others[1:])
-
-
-def test_what_was_given_to_be_read_is_not_written_over(tmp_path):
-    path, link = tmp_path / "data.npz", tmp_path / "link.npz"
-    path.write_text("images")
-    link.symlink_to(path)
-    require_another(tmp_path / "new.npz", path, None)
-    for given in (path, link):
-        with pytest.raises(FileExistsError, match=r"data\.npz was given to be read"):
-            require_another(path, "mnist", given)

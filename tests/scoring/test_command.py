@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,13 @@ def test_metrics_are_compared_with_people(trials, tmp_path, capsys):
     metrics.write_text("generator,name\n", encoding="utf-8")
     assert main([trials, "--metrics", str(metrics)]) == 2
     assert capsys.readouterr().err.startswith(f"scoring: {metrics}: missing columns: value")
+
+
+def test_the_trials_are_not_written_over(trials, capsys):
+    before = Path(trials).read_bytes()
+    assert main([str(trials), "--export", str(trials)]) == 2
+    assert "was given to be read: name another file" in capsys.readouterr().err
+    assert Path(trials).read_bytes() == before
 
 
 def test_an_export_that_cannot_be_written_is_named(trials, tmp_path, capsys):

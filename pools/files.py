@@ -59,7 +59,9 @@ def source_of_files(files: Sequence[File], split: str) -> Source:
             orphan = bool(labels) and label is None
             yield Entry(file.name, label, partial(_image, file, orphan))
 
-    return Source(len(halves[split]), bool(labels), entries, names or None)
+    return Source(
+        len(halves[split]), bool(labels), entries, names or None, warning=_doubt_of_classes(names)
+    )
 
 
 def read_bytes(file: File) -> bytes:
@@ -106,6 +108,18 @@ def _class_names(paths: Iterable[list[str]]) -> tuple[str, ...]:
     """The first folders of all pictures; one folder alone was a wrapper and is gone by now."""
     pictures = (path for path in paths if path[-1].lower().endswith(SUFFIXES))
     return tuple(sorted({path[0] for path in pictures if len(path) > 1}, key=_byte_order))
+
+
+def _doubt_of_classes(names: Sequence[str]) -> str:
+    """What is wrong with classes that are called as the parts of a data set are."""
+    parts = [name for name in names if name.lower() in SPLITS]
+    if len({SPLITS[name.lower()] for name in parts}) < 2:
+        return ""
+    other = next(name for name in names if name not in parts)
+    return (
+        f"the folders {', '.join(parts)} are taken for classes, since others lie beside them ({other}): "
+        "are they parts of the data?"
+    )
 
 
 def _plain(name: str) -> str:

@@ -117,6 +117,18 @@ def test_splits_go_by_the_names_that_people_give_them(learned, held_out, stored,
         assert train.class_names == test.class_names == ("cat", "dog")
 
 
+def test_splits_beside_other_folders_are_classes_with_a_warning(stored, picture):
+    path = stored({f"{name}/1.png": picture() for name in ("train", "test", "more")})
+    with open_source(path) as source:
+        assert source.class_names == ("more", "test", "train")
+        assert source.warning.startswith("the folders test, train are taken for classes")
+
+
+def test_one_class_that_is_called_as_a_part_is_no_doubt(stored, picture):
+    with open_source(stored({f"{name}/1.png": picture() for name in ("train", "bus")})) as source:
+        assert source.warning == ""
+
+
 def test_validation_images_are_held_out_only_where_there_are_no_test_images(stored, picture):
     path = stored({f"{part}/1.png": picture() for part in ("train", "val", "test")})
     with open_source(path, split="test") as test:

@@ -87,10 +87,16 @@ def _input(value: onnx.ValueInfoProto, kinds: dict[int, str]) -> Input:
 
 
 def _class_count(model: onnx.ModelProto) -> int | None:
-    text = metadata(model).get(CLASS_COUNT_KEY, "")
-    if not (text.isdecimal() and len(text) < 6):
+    text = metadata(model).get(CLASS_COUNT_KEY)
+    if text is None:
         return None
-    return int(text) if 1 <= int(text) <= LARGEST_CLASS_COUNT else None
+    is_number = text.isascii() and text.isdecimal() and len(text) < 6
+    if is_number and 1 <= int(text) <= LARGEST_CLASS_COUNT:
+        return int(text)
+    raise ModelRefusedError(
+        f"the metadata property {CLASS_COUNT_KEY!r} is {text[:20]!r}, wanted a whole number from 1 to "
+        f"{LARGEST_CLASS_COUNT:,}"
+    )
 
 
 def _class_names(model: onnx.ModelProto) -> tuple[str, ...]:

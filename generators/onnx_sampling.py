@@ -42,6 +42,7 @@ def inspect_onnx(
     class_count: int | None = None,
     timeout_s: float = INSPECT_TIMEOUT_S,
     memory_mb: int = MEMORY_MB,
+    largest_mb: int = LARGEST_MB,
     allow_insecure: bool = False,
 ) -> OnnxSignature:
     """Checks the file, makes one block of images in the sandbox, and says what it found.
@@ -50,7 +51,7 @@ def inspect_onnx(
     ModelRefusedError, SandboxFailedError, SandboxUnavailableError.
     """
     asked = {"class_count": class_count}
-    check_upload(Path(path))
+    check_upload(Path(path), largest_mb=largest_mb)
     with _start(Path(path), asked, timeout_s, memory_mb, allow_insecure) as process:
         answer = b""
         for data in process.chunks():

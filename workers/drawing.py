@@ -92,7 +92,9 @@ def _onnx(path: Path, pool: Pool, dataset: Dataset) -> Drawn:
     class_count = len(dataset.class_names) or None
     limits: dict[str, Any] = {
         "class_count": class_count,
+        "timeout_s": settings.ONNX_TIMEOUT_S,
         "memory_mb": settings.ONNX_MEMORY_MB,
+        "largest_mb": settings.ONNX_MAX_MB,
         "allow_insecure": settings.INSECURE_SANDBOX,
     }
     shows_classes = class_count and inspect_onnx(path, **limits).class_count == class_count
@@ -102,8 +104,6 @@ def _onnx(path: Path, pool: Pool, dataset: Dataset) -> Drawn:
         seed=pool.seed,
         resolution_px=dataset.resolution_px,
         channels=dataset.channels,
-        timeout_s=settings.ONNX_TIMEOUT_S,
-        largest_mb=settings.ONNX_MAX_MB,
         **limits,
     )
     labels = balanced_labels(class_count, 0, pool.count) if class_count and shows_classes else None

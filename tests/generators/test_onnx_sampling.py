@@ -157,6 +157,19 @@ def test_labels_are_fed_in_equal_shares(tmp_path):
 # What is refused, and how
 
 
+@pytest.mark.parametrize("said", ["-4", "0", "10.5", "ten", "10001", "9" * 30, "٣"])
+def test_a_number_of_classes_that_is_none_is_named(tmp_path, said):
+    with pytest.raises(ModelRefusedError, match=r"'class_count' is '.*', wanted a whole number"):
+        inspect_onnx(labelled(tmp_path, classes=said), class_count=10)
+
+
+def test_a_network_may_be_as_large_as_whoever_asks_allows(tmp_path):
+    path = network(tmp_path)
+    assert inspect_onnx(path, largest_mb=1).resolution_px == 4
+    with pytest.raises(ModelRefusedError, match="wanted at most 0"):
+        inspect_onnx(path, largest_mb=0)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -167,3 +167,25 @@ def test_an_onnx_network_that_takes_the_data_sets_classes_has_a_labelled_pool(
     made = upload(factories.onnx_generator(), "G.onnx", Generator.Kind.ONNX, count=4)
     found = drawn_labels(made)
     assert (None if found is None else found.tolist()) == labels
+
+
+@pytest.mark.django_db
+def test_an_onnx_network_is_looked_at_within_the_limits_it_is_sampled_within(
+    drawn_labels, monkeypatch, settings
+):
+    settings.ONNX_TIMEOUT_S, settings.ONNX_MAX_MB, settings.ONNX_MEMORY_MB = 5_000, 900, 3_000
+    given = []
+
+    def inspect(*_, **limits):
+        given.append(limits)
+        return OnnxSignature((4,), None, 3, 8, 1)
+
+    def draw(*_, **limits):
+        given.append(limits)
+        return iter([factories.pixels(4)])
+
+    monkeypatch.setattr("generators.onnx_sampling.inspect_onnx", inspect)
+    monkeypatch.setattr("generators.onnx_sampling.sample_onnx", draw)
+    drawn_labels(upload(factories.onnx_generator(), "G.onnx", Generator.Kind.ONNX, count=4))
+    wanted = {"timeout_s": 5_000, "largest_mb": 900, "memory_mb": 3_000}
+    assert [{name: each.get(name) for name in wanted} for each in given] == [wanted, wanted]

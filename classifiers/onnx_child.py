@@ -14,7 +14,10 @@ from sandbox.errors import ModelRefusedError
 from sandbox.network import Session, fed, metadata, read_model
 
 KINDS: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.UINT8: "uint8"}
-WANTED = "wanted: images float or uint8 (N, 1 or 3, H, H), to features (N, d) and if need be logits"
+WANTED = (
+    "wanted: images float32 or uint8 (N, 1 or 3, H, H), to features (N, d), to scores of classes "
+    "(N, K), or to both in this order"
+)
 
 
 def signature(model: onnx.ModelProto) -> dict[str, Any]:
@@ -24,7 +27,7 @@ def signature(model: onnx.ModelProto) -> dict[str, Any]:
     """
     inputs = fed(model.graph)
     if len(inputs) != 1 or inputs[0].type.tensor_type.elem_type not in KINDS:
-        names = ", ".join(repr(value.name) for value in inputs) or "none"
+        names = ", ".join(f"{value.name!r} ({_type_of(value)})" for value in inputs) or "none"
         raise ModelRefusedError(f"the network's inputs are {names}; {WANTED}")
     tensor = inputs[0].type.tensor_type
     sides = [side.dim_value for side in tensor.shape.dim]
@@ -43,6 +46,11 @@ def signature(model: onnx.ModelProto) -> dict[str, Any]:
         "mean": _numbers(model, "mean", 0.0),
         "std": _numbers(model, "std", 1.0),
     }
+
+
+def _type_of(value: onnx.ValueInfoProto) -> str:
+    name: str = onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)
+    return name.lower()
 
 
 def _numbers(model: onnx.ModelProto, key: str, default: float) -> list[float]:

@@ -18,6 +18,7 @@ from evalsite.lab.models import Classifier
 from evalsite.lab.services import Opened
 from pools import store
 from pools.store import UNLABELLED
+from sandbox.errors import ModelRefusedError, SandboxError
 
 if TYPE_CHECKING:
     from classifiers.victim import Victim
@@ -40,10 +41,25 @@ def classify(lease: Lease[Classifier]) -> None:
     if classifier.kind == Classifier.Kind.TRAINED:
         _train(lease)
     else:
-        with opened(classifier) as victim:
+        with _refusing(classifier), opened(classifier) as victim:
             found = _looked_into(lease, victim, classifier.dataset)
         lease.require()
         lab.keep_opened(classifier, found)
+
+
+@contextmanager
+def _refusing(classifier: Classifier) -> Iterator[None]:
+    """Tell what a file is refused for as such: it would be again, but for what the sandbox lacked."""
+    from classifiers.errors import ClassifierError
+
+    try:
+        yield
+    except ClassifierError as error:
+        cause = error.__cause__
+        is_lacking = isinstance(cause, SandboxError) and not isinstance(cause, ModelRefusedError)
+        if is_lacking or not classifier.file:
+            raise
+        raise ModelRefusedError(str(error)) from error
 
 
 @contextmanager
@@ -112,6 +128,7 @@ def _train(lease: Lease[Classifier]) -> None:
 
 def _looked_into(lease: Lease[Classifier], victim: "Victim", dataset: Dataset | None) -> Opened:
     """What a network is and how well it does; raises where it does not fit the data set."""
+    from classifiers.errors import ClassifierError
     from classifiers.measuring import labels_for, measured
 
     side, channels, sees = victim.resolution_px, victim.channels, victim.knows_gradient
@@ -120,7 +137,7 @@ def _looked_into(lease: Lease[Classifier], victim: "Victim", dataset: Dataset | 
     victim.require((dataset.channels, dataset.resolution_px, dataset.resolution_px))
     given, names = labelled(dataset.held_out_pool), tuple(dataset.class_names)
     if len(victim.class_names) != len(names):
-        raise ValueError(
+        raise ClassifierError(
             f"the network gives the scores of {len(victim.class_names):,} classes, and {dataset} has "
             f"{len(names):,}: they must be as many"
         )

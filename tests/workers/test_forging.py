@@ -13,6 +13,7 @@ from evalsite.jobs import JobState
 from evalsite.lab import services as lab
 from evalsite.lab.models import Classifier
 from generators.adversarial.plan import Plan
+from sandbox.errors import SandboxFailedError
 from tests import factories
 from tests.evalsite import forging
 from tests.evalsite.forging import CLASSES, PX
@@ -131,8 +132,19 @@ def test_an_upload_that_does_not_fit_is_refused_with_what_it_is(shades, work, ne
     asked = uploaded(shades, linear(**network))
     work()
     asked.refresh_from_db()
-    assert asked.state == JobState.FAILED
+    assert asked.is_refused
     assert words in asked.error
+
+
+def test_an_upload_that_the_sandbox_failed_for_may_be_tried_again(shades, work, monkeypatch):
+    def fails(*_, **__):
+        raise SandboxFailedError("the process was killed")
+
+    monkeypatch.setattr("classifiers.onnx_network._started", fails)
+    asked = uploaded(shades, linear())
+    work()
+    asked.refresh_from_db()
+    assert (asked.state, asked.is_refused) == (JobState.FAILED, False)
 
 
 def test_every_rung_becomes_a_generator_with_a_labelled_pool(net, work, unmeasured_pools):

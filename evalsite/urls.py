@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import JavaScriptCatalog
 
+handler500 = "evalsite.home.views.broken"
+
 urlpatterns = [
     path("", include("evalsite.home.urls")),
     path("", include("evalsite.studies.urls")),  # before results: /studies/launch/ is no code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,3 +64,18 @@ def told_as(kind: type[Exception], what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise kind(f"{what}: {error or type(error).__name__}") from error
+
+
+def is_of_full_disk(error: BaseException | None) -> bool:
+    """Whether there was no room left, for files or for SQLite, whatever the error was told as.
+
+    >>> is_of_full_disk(OSError(28, "No space left on device")), is_of_full_disk(OSError("absent"))
+    (True, False)
+    """
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "database or disk is full" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

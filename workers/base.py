@@ -12,7 +12,7 @@ from django.conf import settings
 from evalsite.celery import app
 from evalsite.jobs import FILE_REFUSED, Job, Lease, Stopped, claim, shutting_down
 from generators.memory import in_words, is_of_memory
-from pools.errors import PoolError, SourceError
+from pools.errors import PoolError, SourceError, is_of_full_disk
 from sandbox.errors import ModelRefusedError, SandboxError
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,10 @@ WORDED = (
     SandboxError,
 )
 """The kinds of error that the sciences raise, in words for the researcher."""
+
+NO_ROOM = (
+    "The disk is full. What was saved before is kept; once there is room again, go on from here"
+)
 
 J = TypeVar("J", bound=Job)
 Work = Callable[[Lease[J]], None]
@@ -77,6 +81,8 @@ def _fail(lease: Lease[J], error: Exception) -> None:
     log.warning("%s failed: %s", lease.row, error)
     note = FILE_REFUSED if _is_of_the_file(error) else ""
     words = in_words(error) if is_of_memory(error) else str(error)
+    if is_of_full_disk(error):
+        words = f"{NO_ROOM}: {words}"
     lease.fail(_of_no_folder(words), note=note)
 
 

@@ -1,18 +1,23 @@
 """The front page, its live pair, and the health check."""
 
 import secrets
+import sys
 from typing import Any
 
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template import loader
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django.views.defaults import server_error
 
 from evalsite import jobs
 from evalsite.catalog.models import Pool
+from evalsite.studies.language import is_for_people
 from evalsite.studies.models import Study
 from pools import stimulus
+from pools.errors import is_of_full_disk
 
 PAIR_SIDE_PX = 160
 SHOWN = 6
@@ -30,6 +35,13 @@ def home(request: HttpRequest) -> HttpResponse:
         "has_pair": Pool.jobs.of_generators().ready().exists(),
     }
     return render(request, "home/home.html", context)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """What an error comes to; researchers are told of a full disk, for which they can do something."""
+    if is_of_full_disk(sys.exc_info()[1]) and not is_for_people(request):
+        return HttpResponse(loader.render_to_string("507.html"), status=507)
+    return server_error(request)
 
 
 @never_cache

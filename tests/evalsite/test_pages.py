@@ -1,7 +1,13 @@
+import errno
+
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
+from django.test import Client
 from django.urls import reverse
 
+from evalsite.catalog import views
+from evalsite.studies import api
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -109,3 +115,32 @@ def test_the_front_page_leads_to_open_studies(client, study):
     assert "At work right now" not in page
     factories.pool(is_ready=False)
     assert "At work right now" in client.get(reverse("home")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 507, "The disk is full"),
+        (OperationalError("database or disk is full"), 507, "Delete pools or generators"),
+        (OSError("absent"), 500, "Something broke on our side"),
+    ],
+)
+def test_a_full_disk_is_told_from_a_fault_of_ours(logged_in, monkeypatch, error, status, words):
+    def break_down(*_, **__):
+        raise error
+
+    monkeypatch.setattr(views, "UploadForm", break_down)
+    client = Client(raise_request_exception=False)
+    client.force_login(logged_in)
+    response = client.get(reverse("upload"))
+    assert (response.status_code, words in response.content.decode()) == (status, True)
+
+
+def test_those_who_take_part_are_not_told_to_make_room(client, monkeypatch):
+    def break_down(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(api, "WithdrawForm", break_down)
+    client = Client(raise_request_exception=False)
+    response = client.get(reverse("withdraw"))
+    assert (response.status_code, b"disk" in response.content) == (500, False)

@@ -88,3 +88,21 @@ def test_a_file_that_a_full_disk_kept_from_being_read_is_not_refused():
     _attempt(work, claim(Pool, row.pk))
     row.refresh_from_db()
     assert (row.state, row.is_refused) == ("failed", False)
+
+
+@pytest.mark.parametrize("kind", [PoolError, OSError, ValueError])
+def test_a_full_disk_is_called_so_with_what_is_kept_and_what_to_do(kind):
+    row = factories.pool(is_ready=False)
+
+    def work(lease):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as error:
+            raise kind("cannot write to the pool") from error
+
+    _attempt(work, claim(Pool, row.pk))
+    row.refresh_from_db()
+    assert row.error == (
+        "The disk is full. What was saved before is kept; once there is room again, go on from here: "
+        "cannot write to the pool"
+    )

@@ -73,7 +73,7 @@ def _attempt(work: Work[J], lease: Lease[J]) -> None:
 
 def _fail(lease: Lease[J], error: Exception) -> None:
     """Say in the row what went wrong, and more in the log."""
-    if not isinstance(error, WORDED):
+    if not isinstance(error, WORDED) and not is_of_full_disk(error):
         log.exception("%s failed", lease.row, exc_info=error)
         words = _of_no_folder(repr(error))
         lease.fail(f"This is a fault of the platform, not of your input: {words}. Press Retry.")

@@ -1,7 +1,7 @@
 """What researchers do with data sets and generators: import, train, upload, sample."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -214,10 +215,23 @@ def upload_generator(
         dataset=dataset,
         owner=owner,
     )
-    generator.file.save(f"{random_key()}{Path(file.name or '').suffix.lower()}", file, save=False)
-    generator.save()
-    request_pool(generator, count=count, seed=seed)
+    with kept_whole(generator.file, file):
+        generator.save()
+        request_pool(generator, count=count, seed=seed)
     return generator
+
+
+@contextmanager
+def kept_whole(field: FieldFile, file: "File[bytes]") -> Iterator[None]:
+    """Keep an uploaded file under a name of its own; nothing of it, if that or what follows fails."""
+    name = f"{random_key()}{Path(file.name or '').suffix.lower()}"
+    try:
+        field.save(name, file, save=False)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            field.storage.delete(field.field.generate_filename(field.instance, name))
+        raise
 
 
 @transaction.atomic

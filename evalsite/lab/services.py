@@ -14,7 +14,7 @@ from evalsite import jobs
 from evalsite.accounts.models import User
 from evalsite.catalog import services as catalog
 from evalsite.catalog.models import Dataset, Pool, random_key
-from evalsite.catalog.services import Refused
+from evalsite.catalog.services import Refused, kept_whole
 from evalsite.lab.models import Attack, Classifier, Rung, Transfer
 from generators.adversarial.plan import Plan
 from pools.store import UNLABELLED
@@ -59,9 +59,8 @@ def upload_classifier(
 ) -> Classifier:
     """Keep an uploaded network; a worker opens it and measures its accuracy."""
     classifier = Classifier(owner=owner, name=name, kind=kind, dataset=dataset)
-    suffix = Path(file.name or "").suffix.lower()
-    classifier.file.save(f"{random_key()}{suffix}", file, save=False)
-    return _submitted(classifier)
+    with kept_whole(classifier.file, file):
+        return _submitted(classifier)
 
 
 @transaction.atomic

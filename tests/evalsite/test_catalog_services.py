@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
+from django.db import OperationalError
 from django.urls import reverse
 
 from evalsite import jobs
@@ -190,3 +192,31 @@ def test_a_data_set_deleted_in_the_admin_takes_its_images_along(
     assert list(Dataset.objects.all()) == [other]
     assert not any(folder.exists() for folder in folders)
     assert Path(other.held_out_pool.url).exists()
+
+
+class HalfAFile(ContentFile):
+    """A file for which there is room for its first half only."""
+
+    def chunks(self, chunk_size=None):
+        yield b"half"
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_nothing_is_left_of_an_upload_that_there_was_no_room_for(monkeypatch, is_cut):
+    def fails(*_, **__):
+        raise OperationalError("database or disk is full")
+
+    if not is_cut:
+        monkeypatch.setattr(Generator, "save", fails)
+    file = (HalfAFile if is_cut else ContentFile)(b"half a file", name="images.zip")
+    before = sorted(each for each in Path(settings.MEDIA_ROOT).rglob("*") if each.is_file())
+    with pytest.raises((OSError, OperationalError), match=r"No space|disk is full"):
+        services.upload_generator(
+            owner=None,
+            name="Half",
+            dataset=factories.dataset(),
+            kind=Generator.Kind.ARCHIVE,
+            file=file,
+        )
+    assert sorted(e for e in Path(settings.MEDIA_ROOT).rglob("*") if e.is_file()) == before

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 
 from evalsite.catalog.models import Pool
 from evalsite.jobs import claim
@@ -90,7 +91,7 @@ def test_a_file_that_a_full_disk_kept_from_being_read_is_not_refused():
     assert (row.state, row.is_refused) == ("failed", False)
 
 
-@pytest.mark.parametrize("kind", [PoolError, OSError, ValueError])
+@pytest.mark.parametrize("kind", [PoolError, OSError, ValueError, OperationalError])
 def test_a_full_disk_is_called_so_with_what_is_kept_and_what_to_do(kind):
     row = factories.pool(is_ready=False)
 

@@ -115,6 +115,11 @@ class Job(models.Model):
         return self.state in {JobState.WAITING, JobState.QUEUED, JobState.RUNNING}
 
     @property
+    def can_be_cancelled(self) -> bool:
+        """Whether `cancel` would stop it, and has not been asked yet."""
+        return self.state in {JobState.QUEUED, JobState.RUNNING} and not self.cancel_requested
+
+    @property
     def is_ready(self) -> bool:
         return self.state == JobState.READY
 

@@ -87,14 +87,12 @@ def _input(value: onnx.ValueInfoProto, kinds: dict[int, str]) -> Input:
 
 
 def _class_count(model: onnx.ModelProto) -> int | None:
-    text = metadata(model).get(CLASS_COUNT_KEY)
-    if text is None:
-        return None
+    text = metadata(model).get(CLASS_COUNT_KEY, "0")
     is_number = text.isascii() and text.isdecimal() and len(text) < 6
-    if is_number and 1 <= int(text) <= LARGEST_CLASS_COUNT:
-        return int(text)
+    if is_number and int(text) <= LARGEST_CLASS_COUNT:
+        return int(text) or None
     raise ModelRefusedError(
-        f"the metadata property {CLASS_COUNT_KEY!r} is {text[:20]!r}, wanted a whole number from 1 to "
+        f"the metadata property {CLASS_COUNT_KEY!r} is {text[:20]!r}, wanted a whole number from 0 to "
         f"{LARGEST_CLASS_COUNT:,}"
     )
 

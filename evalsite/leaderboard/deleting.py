@@ -76,7 +76,9 @@ def _why_images_stay(pool: Pool) -> str:
     if rung := getattr(pool, "rung", None):
         return f"The attack “{rung.attack}” has made its images: delete that, and they go with it."
     if pool in Pool.jobs.running():
-        return "A worker is drawing its images: wait until that is done, and delete it then."
+        return (
+            "A worker is drawing its images: cancel that first, and delete it a few seconds later."
+        )
     return ""
 
 

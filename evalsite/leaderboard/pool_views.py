@@ -160,6 +160,20 @@ def _pool(pk: int) -> Pool:
 
 @login_required
 @require_POST
+def cancel_pool(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop the drawing of a pool, which can be begun again."""
+    found = _pool(pk)
+    assert found.generator is not None  # noqa: S101  # of_generators
+    require_change(request, found.generator)
+    if jobs.cancel(found):
+        messages.success(request, "Cancelled: the pool can be drawn again, or deleted.")
+    else:
+        messages.error(request, "Nobody is drawing this pool any more.")
+    return redirect(found.generator)
+
+
+@login_required
+@require_POST
 def retry_pool(request: HttpRequest, pk: int) -> HttpResponse:
     """Draw a pool again, or measure it again, whichever failed."""
     found = _pool(pk)

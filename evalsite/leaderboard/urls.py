@@ -36,6 +36,7 @@ urlpatterns = [
     path("sweeps/<slug:slug>/", sweep_views.sweep, name="sweep"),
     path("sweeps/<slug:slug>/tensorboard/", tensorboard_views.sweep_events, name="sweep_events"),
     path("pools/<int:pk>/", pool_views.pool, name="pool"),
+    path("pools/<int:pk>/cancel/", pool_views.cancel_pool, name="cancel_pool"),
     path("pools/<int:pk>/retry/", pool_views.retry_pool, name="retry_pool"),
     path("pools/<int:pk>/delete/", deleting_views.delete_pool, name="delete_pool"),
     path(

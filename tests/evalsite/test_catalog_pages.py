@@ -355,6 +355,25 @@ def test_a_failed_pool_says_why_and_its_owner_retries_it(client, logged_in, enqu
     assert client.post(reverse("retry_pool", args=[failed.pk])).status_code == 403
 
 
+def test_the_drawing_of_a_pool_is_cancelled_by_its_owner_and_begun_again(
+    client, logged_in, enqueued
+):
+    made = factories.generator(owner=logged_in)
+    pool = factories.pool(made, is_ready=False)
+    address = reverse("cancel_pool", args=[pool.pk])
+    assert address in words(client.get(made.get_absolute_url()))
+    told = client.post(address, follow=True)
+    assert "the pool can be drawn again, or deleted" in words(told)
+    assert Pool.jobs.get(pk=pool.pk).state == JobState.CANCELLED
+    assert "Draw it again" in words(told)
+    assert "Nobody is drawing this pool any more" in words(client.post(address, follow=True))
+    client.post(reverse("retry_pool", args=[pool.pk]))
+    assert enqueued == [("sample", pool.pk)]
+    client.force_login(factories.user())
+    assert client.post(address).status_code == 403
+    assert address not in words(client.get(made.get_absolute_url()))
+
+
 def test_a_file_that_was_refused_is_uploaded_again_and_not_retried(client, logged_in, enqueued):
     made = factories.generator(owner=logged_in)
     failed = factories.pool(made, is_ready=False)

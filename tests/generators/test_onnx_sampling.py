@@ -157,7 +157,7 @@ def test_labels_are_fed_in_equal_shares(tmp_path):
 # What is refused, and how
 
 
-@pytest.mark.parametrize("said", ["-4", "0", "10.5", "ten", "10001", "9" * 30, "٣"])
+@pytest.mark.parametrize("said", ["-4", "10.5", "ten", "10001", "9" * 30, "٣"])
 def test_a_number_of_classes_that_is_none_is_named(tmp_path, said):
     with pytest.raises(ModelRefusedError, match=r"'class_count' is '.*', wanted a whole number"):
         inspect_onnx(labelled(tmp_path, classes=said), class_count=10)

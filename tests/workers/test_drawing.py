@@ -1,10 +1,12 @@
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 
+from evalsite import jobs
 from evalsite.catalog import services
 from evalsite.catalog.models import Generator
 from generators.config import Translation
@@ -90,6 +92,35 @@ def test_a_pool_of_some_classes_shows_these_alone_in_turn(train_tiny, work, unme
     assert [bool(np.array_equal(*pair)) for pair in zip(shown, all_shown, strict=True)] == [
         label == 1 for label in every.open().labels
     ]
+
+
+@pytest.mark.django_db
+def test_a_drawing_that_is_cancelled_ends_and_can_be_begun_again(
+    train_tiny, work, unmeasured, monkeypatch
+):
+    generator = train_tiny()
+    work()
+    pool = services.request_pool(generator, count=600, seed=9)
+
+    def until_cancelled(*args, **kwargs):
+        drawn = drawn_by(*args, **kwargs)
+        return replace(drawn, batches=cancelled_after_one(drawn.batches))
+
+    def cancelled_after_one(batches):
+        yield next(batches)
+        assert jobs.cancel(pool)
+        yield from batches
+
+    monkeypatch.setattr(jobs, "REPORT_EVERY_S", -1)
+    monkeypatch.setattr("workers.drawing.drawn_by", until_cancelled)
+    work()
+    pool.refresh_from_db()
+    assert pool.state == jobs.JobState.CANCELLED
+    monkeypatch.setattr("workers.drawing.drawn_by", drawn_by)
+    assert jobs.retry(pool)
+    work()
+    pool.refresh_from_db()
+    assert (pool.is_ready, len(pool.open())) == (True, 600)
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """Reads a stranger's ONNX file, inside the sandbox: what every network must be, whatever it is for."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from sandbox.errors import ModelRefusedError
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+OUT_OF_MEMORY = ("Failed to allocate memory", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,28 @@ class Session:
                 data, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # each way a stranger's file can fail has a class of its own
-            raise ModelRefusedError(f"ONNX Runtime cannot load the network: {error}") from error
+            raise ModelRefusedError(
+                f"ONNX Runtime cannot load the network: {_said(error)}"
+            ) from error
 
     def run(self, outputs: list[str], feed: dict[str, NDArray[Any]], what: str) -> list[Any]:
         """The outputs, of whatever kind they are; `what` says in an error what was put in."""
         try:
             return list(self._session.run(outputs, feed))
         except Exception as error:  # as above
-            raise ModelRefusedError(f"the network fails on {what}: {error}") from error
+            raise ModelRefusedError(f"the network fails on {what}: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """What ONNX Runtime says, without its own codes and source lines; MemoryError if that was missing."""
+    text = str(error).strip()
+    if any(words in text for words in OUT_OF_MEMORY):
+        raise MemoryError from error
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(
+        r"^Non-zero .* while running (\w+) node\. Name:'.*?' Status Message: ", r"\1: ", text
+    )
+    return re.sub(r"/\S+:\d+ .*?\) ", "", text)
 
 
 def shaped(rows: NDArray[Any], wanted: Input) -> NDArray[Any]:

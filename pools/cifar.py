@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -20,7 +20,14 @@ IMAGES_PER_BATCH = 10_000
 MAX_LABEL = 9
 SHAPE = (3, 32, 32)
 BATCH_BYTES = IMAGES_PER_BATCH * 3 * 32 * 32
-NEEDED_GLOBALS = frozenset({"numpy.core.multiarray _reconstruct", "numpy ndarray", "numpy dtype"})
+NEEDED_GLOBALS = frozenset(
+    {"numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct"}
+    | {"numpy ndarray", "numpy dtype", "_codecs encode"}
+)
+"""What a batch names, as Python 2 wrote it, or Python 3 once more."""
+
+ENCODING = b"latin1"
+"""How `_codecs encode` makes bytes of the text before it: not what that text is a key of."""
 
 EXECUTING = frozenset(
     {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"}
@@ -30,6 +37,7 @@ STRINGS = frozenset(
     {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}
     | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
 )
+ORDERS: dict[str, Literal["C", "F"]] = {"NEWFALSE": "C", "NEWTRUE": "F"}
 INTEGERS = frozenset({"INT", "LONG", "LONG1", "BININT", "BININT1", "BININT2"})
 
 
@@ -58,7 +66,7 @@ def read_batch(data: bytes) -> tuple[Images, Labels]:
 
     A batch holds one long string, the pixels, preceded by whether they are stored column by
     column, and after the key `labels` a list of small integers. Nothing is unpickled: a token
-    that names any function or class beyond the three that rebuild a NumPy array raises
+    that names any function or class beyond those that rebuild a NumPy array raises
     SourceError, as does a batch that is not complete.
     """
     pixels, order, labels = _tokens(data)
@@ -77,19 +85,36 @@ def read_batch(data: bytes) -> tuple[Images, Labels]:
 
 def _tokens(data: bytes) -> tuple[bytes, Literal["C", "F"], list[Any]]:
     """The pixels of a batch, the order they are stored in, and the labels."""
-    pixels, key, before, labels = b"", b"", "", []
+    pixels, key, labels = b"", b"", []
     order: Literal["C", "F"] = "C"
-    for opcode, argument, _ in pickletools.genops(data):
-        if opcode.name in EXECUTING and argument not in NEEDED_GLOBALS:
-            raise SourceError(f"a pickle that calls {argument or opcode.name} is no CIFAR-10 batch")
-        if opcode.name in STRINGS:
-            key = _bytes(argument)
-        elif opcode.name in INTEGERS and key == b"labels":
+    for name, argument in _opcodes(data):
+        if name in EXECUTING and argument not in NEEDED_GLOBALS:
+            raise SourceError(
+                f"a pickle that calls {argument or name} is no CIFAR-10 batch as it was published"
+            )
+        if name in STRINGS and (text := _bytes(argument)) != ENCODING:
+            key = text
+        elif name in INTEGERS and key == b"labels":
             labels.append(argument)
+        elif name in ORDERS and not pixels:
+            order = ORDERS[name]
         if len(key) == BATCH_BYTES:
-            pixels, order, key = key, "F" if before == "NEWTRUE" else "C", b""
-        before = opcode.name
+            pixels, key = key, b""
     return pixels, order, labels
+
+
+def _opcodes(data: bytes) -> Iterator[tuple[str, Any]]:
+    """The pickle's opcodes, each with its argument; STACK_GLOBAL's are the two strings before it."""
+    strings, memo = ["", ""], list[str]()
+    for opcode, argument, _ in pickletools.genops(data):
+        name = opcode.name
+        if name in STRINGS:
+            strings = [strings[1], argument if isinstance(argument, str) else ""]
+        elif name == "MEMOIZE":
+            memo.append(strings[1])
+        elif name in ("BINGET", "LONG_BINGET") and argument is not None:
+            strings = [strings[1], "".join(memo[argument : argument + 1])]
+        yield name, " ".join(strings) if name == "STACK_GLOBAL" else argument
 
 
 def _bytes(text: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 
 import numpy as np
@@ -17,6 +18,15 @@ MAX_PIXELS = 50_000_000
 EXIF_ORIENTATION = 0x0112
 SHALLOW = {"L;2": 85, "L;4": 17}
 """What a PNG's grey of 2 or 4 bits is multiplied by to have 8, by Pillow's name for it."""
+
+FOREIGN_PICTURES = {
+    re.compile(rb"II[*+]\0|MM\0[*+]"): "a TIFF image",
+    re.compile(rb"....ftyp(avif|avis)", re.DOTALL): "an AVIF image",
+    re.compile(rb"....ftyp(heic|heix|mif1)", re.DOTALL): "a HEIC image",
+    re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"): "a JPEG 2000 image",
+    re.compile(rb"P[1-7]\s"): "a Netpbm image",
+}
+"""Pictures that are not decoded, by how their bytes begin."""
 
 WHITE = (255, 255, 255, 255)
 TURNS = {
@@ -52,9 +62,15 @@ def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise Rejection("is not a PNG, JPEG, WebP, BMP or GIF image") from None
+        raise Rejection(_other_kind(data)) from None
     except Image.DecompressionBombError:
         raise Rejection(f"has more than {MAX_PIXELS:,} pixels") from None
+
+
+def _other_kind(data: bytes) -> str:
+    known = next((kind for magic, kind in FOREIGN_PICTURES.items() if magic.match(data)), "")
+    wanted = "is not a PNG, JPEG, WebP, BMP or GIF image"
+    return f"{wanted} but {known}: save it as PNG" if known else wanted
 
 
 def _require_one_small_picture(image: Image.Image) -> None:

@@ -27,6 +27,7 @@ from pools.errors import (
     SourceError,
 )
 from pools.files import listed, source_of_files
+from pools.foreign import START_BYTES, require_pictures, told
 from pools.idx import MAGIC, has_idx, labels_name, source_of_idx, source_of_pair
 from pools.npy import MAGIC as NPY_MAGIC
 from pools.npy import has_npy, source_of_npy, source_of_one_npy
@@ -35,6 +36,7 @@ from pools.resize import fit, resized, with_channels
 from pools.store import Images, Pool
 from pools.stylegan import has_stylegan, source_of_stylegan
 from pools.unpack import is_compressed, unpacked
+from pools.webdataset import has_webdataset, source_of_webdataset
 from pools.zarr_array import opened_array, source_of_zarr
 
 __all__ = [
@@ -68,8 +70,8 @@ def open_source(path: str | Path, *, split: str = "train") -> Source:
 
     `path` is a folder (flat, or a sub-folder a class), a zip or tar(.gz, .bz2, .xz) of one, an
     .npz or .npy, a pool (.zarr or URL), a plain Zarr array in a folder, idx files or a folder of
-    them, CIFAR-10's python archive, images beside StyleGAN's `dataset.json`, a font of emoji, or
-    the name of a shipped pack. `split` is "train" or "test"; what is not divided is all "train".
+    them, CIFAR-10's python archive, images beside StyleGAN's `dataset.json`, a WebDataset tar, a
+    font of emoji, or the name of a shipped pack. `split` is "train" or "test"; what is not divided is all "train".
     Raises SourceError if it cannot be read.
     """
     if split not in ("train", "test"):
@@ -235,7 +237,9 @@ def _of_stream(path: Path, split: str, stack: ExitStack) -> Source:
         has_labels = labels != path and labels.is_file()
         return source_of_pair(file, file_at(labels, labels.name) if has_labels else None, stack)
     if not tarfile.is_tarfile(plain):
-        raise SourceError(f"{NO_IMAGES} ({', '.join(available_packs())})")
+        plain.seek(0)
+        known = told(path.name, plain.read(START_BYTES))
+        raise SourceError(known or f"{NO_IMAGES} ({', '.join(available_packs())})")
     plain.seek(0)
     return _of_files(path, files_in_tar(path.name, plain, stack), split, stack)
 
@@ -258,6 +262,9 @@ def _of_files(path: str | Path, files: Sequence[File], split: str, stack: ExitSt
         return source_of_npy(files, split, stack)
     if has_stylegan(files):
         return source_of_stylegan(files, split)
+    if has_webdataset(files):
+        return source_of_webdataset(files, split)
+    require_pictures(files)
     return source_of_files(files, split)
 
 

@@ -89,6 +89,21 @@ def test_pixels_that_are_stored_column_by_column_are_read_rightly(content, data)
     )
 
 
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("key", [str, str.encode])
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_a_batch_that_python_3_wrote_again_is_read(content, data, protocol, key, order):
+    again = {
+        key("batch_label"): key("testing batch 1 of 1"),
+        key("labels"): content[1].tolist(),
+        key("data"): np.array(content[0], order=order),
+        key("filenames"): [key("a.png")] * 2,
+    }
+    images, labels = read_batch(pickle.dumps(again, protocol))
+    np.testing.assert_array_equal(images, read_batch(data)[0])
+    np.testing.assert_array_equal(labels, content[1])
+
+
 @pytest.mark.parametrize("kind", ["folder", "tar"])
 def test_the_archive_and_its_folder_are_read(kind, tree, tarred, content, data):
     files = {"cifar-10-batches-py/test_batch": data, "cifar-10-batches-py/batches.meta": b"."}

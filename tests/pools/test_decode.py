@@ -215,3 +215,8 @@ def test_a_png_with_one_flipped_bit_is_refused(pixels, encoded):
         data[at] ^= 4
         with pytest.raises(Rejection):
             decode(bytes(data))
+
+
+def test_a_tiff_is_called_so_with_what_to_do(encoded, pixels):
+    with pytest.raises(Rejection, match="but a TIFF image: save it as PNG"):
+        decode(encoded(pixels(4, 4, 3), "TIFF"))

@@ -106,10 +106,10 @@ def _require_sense(out: Path, steps: int | None, seconds: float, seed: int) -> N
         raise ClassifierError(f"a file is needed to write to, got the folder {out}")
     if not 0 <= seed <= LARGEST_SEED:
         raise ClassifierError(f"a seed needs to be 0 to {LARGEST_SEED}, got {seed}")
-    if not 0 < seconds < np.inf or (steps is not None and steps < 1):
-        raise ClassifierError(
-            f"training needs more than 0 s or steps, got {seconds:g} s, {steps} steps"
-        )
+    if steps is not None and steps < 1:
+        raise ClassifierError(f"training needs at least 1 step, got {steps}")
+    if not 0 < seconds < np.inf:
+        raise ClassifierError(f"training needs a number of seconds above 0, got {seconds:g}")
 
 
 def _chosen(whole: ImageSet, rows: NDArray[np.intp]) -> ImageSet:

@@ -19,7 +19,7 @@ from classifiers.measuring import labels_for, measured
 from classifiers.training import Progress
 from pools.errors import PoolError, SourceError
 from terminal.ending import ended
-from terminal.writing import require_another
+from terminal.writing import named_path, require_another
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", metavar="DATA", help="labelled images: folder, archive, pool or shipped set"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    parser.add_argument("--out", type=named_path, required=True, metavar="FILE.safetensors")
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help="about how long (default: %(default)s)"
     )

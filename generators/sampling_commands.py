@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -23,7 +22,7 @@ from generators.translating import (
 )
 from pools.sources import ImageSet, load
 from sandbox.tiers import insecure_allowed
-from terminal.writing import require_another
+from terminal.writing import named_path, require_another
 
 LARGEST_SEED = 2**63 - 1
 
@@ -39,7 +38,7 @@ def add_parsers(commands: "Subparsers") -> None:
 
 
 def _add_sample(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("generator", type=Path, metavar="GENERATOR.safetensors|MODEL.onnx")
+    parser.add_argument("generator", type=named_path, metavar="GENERATOR.safetensors|MODEL.onnx")
     parser.add_argument(
         "--count", type=int, metavar="N", help="may be left out with --inputs: all of them"
     )
@@ -51,7 +50,11 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
     )
     _add_split(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="POOL.zarr|FILE.npz|FOLDER", help="must be new"
+        "--out",
+        type=named_path,
+        required=True,
+        metavar="POOL.zarr|FILE.npz|FOLDER",
+        help="must be new",
     )
     parser.add_argument(
         "--truncation",
@@ -71,10 +74,14 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_translate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("generator", type=Path, metavar="GENERATOR.safetensors")
+    parser.add_argument("generator", type=named_path, metavar="GENERATOR.safetensors")
     parser.add_argument("inputs", metavar="SOURCE", help="the images, as its data set has them")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER|FILE.npz|POOL.zarr", help="must be new"
+        "--out",
+        type=named_path,
+        required=True,
+        metavar="FOLDER|FILE.npz|POOL.zarr",
+        help="must be new",
     )
     parser.add_argument("--back", action="store_true", help="the other way, which a CycleGAN knows")
     _add_split(parser)
@@ -88,8 +95,8 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("generator", type=Path, metavar="GENERATOR.safetensors")
-    parser.add_argument("--out", type=Path, required=True, metavar="MODEL.onnx")
+    parser.add_argument("generator", type=named_path, metavar="GENERATOR.safetensors")
+    parser.add_argument("--out", type=named_path, required=True, metavar="MODEL.onnx")
     parser.add_argument(
         "--network", default=GENERATOR, help=f"another of the file's: {ENCODER} or back"
     )

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -19,6 +18,7 @@ from generators.networks.shape import LARGEST_PX, SMALLEST_PX
 from generators.run_folder import RunFolder
 from generators.training import Progress, Trainer
 from pools.sources import load
+from terminal.writing import named_path
 
 EMPTY_NAMED = 5  # of the classes without images, so many
 
@@ -42,7 +42,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="folder, archive, .npz, .zarr or idx of images, or a shipped set such as mnist",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=named_path, required=True, metavar="DIR")
     parser.add_argument("--seed", type=int, help="instead of the config's")
     parser.add_argument(
         "--set",
@@ -58,16 +58,16 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_health(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="what train wrote into")
+    parser.add_argument("folder", type=named_path, metavar="DIR", help="what train wrote into")
     parser.add_argument("--json", action="store_true", help="what health.json holds")
     parser.set_defaults(run=_health)
 
 
 def _add_animate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="what train wrote into")
+    parser.add_argument("folder", type=named_path, metavar="DIR", help="what train wrote into")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=named_path,
         required=True,
         metavar="FILE.webp|FILE.png",
         help="an animation, or a strip of moments",

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -41,7 +40,7 @@ from metrics.table import table
 from pools.errors import PoolError, SourceError
 from pools.sources import open_source
 from terminal.ending import ended
-from terminal.writing import require_another
+from terminal.writing import named_path, require_another
 
 if TYPE_CHECKING:
     from metrics.sharing import Sharing
@@ -108,12 +107,17 @@ def _parser() -> argparse.ArgumentParser:
         help="judge instead what could be shared: what FAKE give away of the training images, and "
         "what a classifier learns from them",
     )
-    parser.add_argument("--pictures", metavar="FILE.png", type=Path, help="draw nearest neighbours")
     parser.add_argument(
-        "--cache", metavar="DIR", type=Path, help="keep features, and take those that are kept"
+        "--pictures", metavar="FILE.png", type=named_path, help="draw nearest neighbours"
     )
     parser.add_argument(
-        "--save-statistics", metavar="FILE.npz", type=Path, help="write mu and sigma of REAL"
+        "--cache",
+        metavar="DIR",
+        type=named_path,
+        help="keep features, and take those that are kept",
+    )
+    parser.add_argument(
+        "--save-statistics", metavar="FILE.npz", type=named_path, help="write mu and sigma of REAL"
     )
     parser.add_argument("--seed", type=int, default=0, help="draws splits, subsets and pairs")
     parser.add_argument("--json", action="store_true", help="print JSON")

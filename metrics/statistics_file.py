@@ -42,9 +42,30 @@ class Statistics:
 
 
 def is_statistics(path: str | Path) -> bool:
-    """Whether a file is an .npz that holds `mu` and `sigma` without images, or one of them alone."""
+    """Whether a file is an .npz that holds `mu` and `sigma` without images, or one of them alone.
+
+    One that holds such arrays under other names is as well, for `load_statistics` to refuse.
+    """
     names = _names(path)
-    return (names >= MOMENTS and not has_images_too(path)) or set() < names < MOMENTS
+    if names & MOMENTS:
+        return (names >= MOMENTS and not has_images_too(path)) or names < MOMENTS
+    return bool(_called_otherwise(path))
+
+
+def _called_otherwise(path: str | Path) -> str:
+    """The arrays of an .npz that holds only floats, one (d,) and one (d, d) among them; else nothing."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    names = _names(path)
+    for name in set() if names & MOMENTS else sorted(names):
+        with zipfile.ZipFile(path) as archive:
+            shape, dtype = _header(archive, name)
+        if dtype is not None and dtype.kind == "f":
+            shapes[name.removesuffix(".npy")] = shape
+        elif dtype is None or len(shape) > 1:
+            return ""
+    if not any(len(shape) == 1 and shape * 2 in shapes.values() for shape in shapes.values()):
+        return ""
+    return ", ".join(f"{name} {shape}" for name, shape in shapes.items())
 
 
 def has_images_too(path: str | Path) -> bool:
@@ -68,12 +89,18 @@ def _names(path: str | Path) -> set[str]:
 
 
 def _is_images(archive: zipfile.ZipFile, name: str) -> bool:
+    shape, dtype = _header(archive, name)
+    return dtype == np.uint8 and len(shape) in (3, 4)
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any] | None]:
+    """Shape and dtype of a member; None where it is no array."""
     try:
         with archive.open(name) as member:
             shape, _, dtype = header(member)
     except Exception:  # whatever damaged bytes bring about, it holds no images
-        return False
-    return dtype == np.uint8 and len(shape) in (3, 4)
+        return (), None
+    return shape, dtype
 
 
 def load_statistics(path: str | Path) -> Statistics:
@@ -82,6 +109,11 @@ def load_statistics(path: str | Path) -> Statistics:
     Nothing pickled is read. Raises MetricError naming the file for arrays of other shapes, that are
     not finite, for a sigma that is no covariance, or an `n` that is no whole number of 2 or more.
     """
+    if otherwise := _called_otherwise(path):
+        raise MetricError(
+            f"{path} needs its mean as mu and its covariance as sigma, got {otherwise}: "
+            "save them again with numpy.savez under these names"
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             mean, covariance = file["mu"], file["sigma"]

@@ -17,6 +17,7 @@ from pools.unpack import require_expansion
 
 MAX_FILES = 5_000_000
 ENCRYPTED = 0x1
+LINKED = "is a link to a folder: put the folder itself there, or name a zip made by zip -r, which follows links"
 
 
 def files_in_folder(folder: Path) -> list[File]:
@@ -62,7 +63,7 @@ def _file_in_folder(folder: Path, path: Path) -> File:
     name = path.relative_to(folder).as_posix()
     if path.is_file():
         return file_at(path, name)
-    reason = "is a link to a folder" if path.is_dir() else "is no regular file"
+    reason = LINKED if path.is_dir() else "is no regular file"
     return File(name, 0, partial(refused, reason))
 
 
@@ -79,7 +80,11 @@ def _is_folder(member: zipfile.ZipInfo) -> bool:
 
 def _file_in_tar(archive: tarfile.TarFile, member: tarfile.TarInfo) -> File:
     if not member.isreg():
-        return File(member.name, 0, partial(refused, "is a link or a device"))
+        return File(
+            member.name,
+            0,
+            partial(refused, "is a link or a device: make the tar again with tar --dereference"),
+        )
     return File(member.name, member.size, partial(_member, archive, member))
 
 

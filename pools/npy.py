@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from math import prod
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -25,6 +26,9 @@ LABEL_KEYS = {
     "train": ("labels", "y", "arr_1", "y_train", "train_labels", "label", "targets"),
     "test": ("y_test", "test_labels"),
 }
+STATISTICS = frozenset({"mu", "sigma", "n", "extractor"})
+"""What lies beside images in reference batches."""
+
 MAGIC = npy_format.MAGIC_PREFIX
 HEADER_READERS = {
     (1, 0): npy_format.read_array_header_1_0,
@@ -48,9 +52,9 @@ def source_of_npy(files: Sequence[File], split: str, stack: ExitStack) -> Source
         raise SourceError(f"images for {split} are looked for as {wanted}; got {', '.join(by_key)}")
     pixels = channels_last(_mapped(images, stack), images.name)
     labels = _first(by_key, LABEL_KEYS[split])
-    if labels is None:
-        return source_of_array(pixels)
-    return source_of_array(pixels, _labels(_mapped(labels, stack), len(pixels), labels.name))
+    numbers = None if labels is None else _labels(_mapped(labels, stack), len(pixels), labels.name)
+    warning = _unread(by_key, {images, labels}, split)
+    return replace(source_of_array(pixels, numbers), warning=warning)
 
 
 def source_of_one_npy(plain: IO[bytes], name: str) -> Source:
@@ -116,6 +120,20 @@ def _array(plain: IO[bytes], name: str) -> NDArray[Any]:
                 f"got {size_bytes - offset:,}"
             )
         return np.memmap(plain, dtype, "r", offset, shape, "F" if fortran else "C")
+
+
+def _unread(by_key: dict[str, File], read: set[File | None], split: str) -> str:
+    """What to say of arrays that are neither images, labels nor statistics: they may be meant to be."""
+    known = {key for keys in (IMAGE_KEYS, LABEL_KEYS) for key in keys["test"]} | STATISTICS
+    if split == "test":
+        known |= {key for keys in (IMAGE_KEYS, LABEL_KEYS) for key in keys["train"]}
+    names = [key for key, file in by_key.items() if file not in read and key not in known]
+    if not names:
+        return ""
+    wanted = ", ".join(LABEL_KEYS[split])
+    return (
+        f"{', '.join(names)} beside the images: not read, since labels are looked for as {wanted}"
+    )
 
 
 def _first(by_key: dict[str, File], keys: Sequence[str]) -> File | None:

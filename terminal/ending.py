@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 FAILED, INTERRUPTED = 2, 130
 
@@ -29,7 +30,7 @@ def ended(
     except OSError as error:
         if _printing_failed() and isinstance(error, BrokenPipeError):
             return FAILED
-        return _refused(name, error)
+        return _refused(name, _in_words(error))
     except foreseen as error:
         return _refused(name, error)
     return status
@@ -38,6 +39,15 @@ def ended(
 def _refused(name: str, why: object) -> int:
     print(f"{name}: {why}", file=sys.stderr)
     return FAILED
+
+
+def _in_words(error: OSError) -> object:
+    """A file where a folder is wanted is called by its name: the number 20 says nothing to anyone."""
+    if isinstance(error, NotADirectoryError) and error.filename:
+        path = Path(os.fsdecode(error.filename))
+        file = next((each for each in (path, *path.parents) if each.is_file()), path)
+        return f"a folder is needed, got the file {file}"
+    return error
 
 
 def _print_in_any_encoding() -> None:

@@ -31,6 +31,7 @@ from generators.adversarial.transfer import transfer
 from generators.data import Images, data_hash
 from generators.sampling import load_generator
 from pools.entries import ImageSet
+from terminal.writing import named_path
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -51,9 +52,12 @@ def _add_attack(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--attack", required=True, metavar="NAME", help=", ".join(ATTACKS))
     parser.add_argument("--data", metavar="SOURCE", help="labelled images to change")
     parser.add_argument(
-        "--generator", type=Path, metavar="FILE.safetensors", help="whose codes latent searches"
+        "--generator",
+        type=named_path,
+        metavar="FILE.safetensors",
+        help="whose codes latent searches",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--out", type=named_path, required=True, metavar="FOLDER")
     parser.add_argument("--target", metavar="CLASS", help="the class they are to be taken for")
     parser.add_argument("--closeness", type=float, metavar="λ", help="of forge-from-image")
     parser.add_argument(

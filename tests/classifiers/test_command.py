@@ -27,8 +27,8 @@ def test_the_command_writes_what_it_says(source, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--steps": "0"}, "more than 0 s or steps"),
-        ({"--seconds": "-1"}, "more than 0 s or steps"),
+        ({"--steps": "0"}, "at least 1 step, got 0"),
+        ({"--seconds": "-1"}, "seconds above 0, got -1"),
         ({"--out": "/nowhere/x.safetensors"}, "the folder of .* needs to exist"),
     ],
 )
@@ -94,8 +94,8 @@ def test_measure_brings_images_to_the_classifier_s_size_only_if_asked(striped, t
     ("options", "words"),
     [
         (["--out", ""], "a file is needed to write to, got the folder ."),
-        (["--out", "x", "--seconds", "nan"], "more than 0 s or steps, got nan s"),
-        (["--out", "x", "--seconds", "inf"], "more than 0 s or steps, got inf s"),
+        (["--out", "x", "--seconds", "nan"], "a number of seconds above 0, got nan"),
+        (["--out", "x", "--seconds", "inf"], "a number of seconds above 0, got inf"),
         (["--out", "x", "--steps", "2", "--seed", "-1"], "a seed needs to be 0 to"),
         (["--out", "x", "--steps", "2", "--seed", str(10**30)], "a seed needs to be 0 to"),
     ],

@@ -132,3 +132,17 @@ def test_images_beside_statistics_come_before_them(path, dtype, images):
     np.savez(path, mu=np.zeros(3), sigma=np.eye(3), arr_0=np.zeros((5, 8, 8, 3), dtype))
     assert has_images_too(path) == images
     assert is_statistics(path) != images
+
+
+@pytest.mark.parametrize("names", [("mean", "cov"), ("m", "s"), ("mu_clip", "sigma_clip")])
+def test_statistics_under_other_names_are_refused_with_what_they_are_called(path, names):
+    np.savez(path, **dict(zip(names, (np.zeros(3), np.eye(3)), strict=True)))
+    assert is_statistics(path)
+    with pytest.raises(MetricError, match="mean as mu and its covariance as sigma, got") as caught:
+        load_statistics(path)
+    assert all(name in str(caught.value) for name in names)
+
+
+def test_floats_that_are_no_statistics_are_not_taken_for_them(path):
+    np.savez(path, images=np.zeros((4, 3, 3)), other=np.zeros(3))
+    assert not is_statistics(path)

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from pools.sources import SourceError, load
+from pools.sources import SourceError, load, open_source
 
 
 @pytest.fixture
@@ -166,3 +166,18 @@ def test_a_folder_of_npy_files_will_do(tree, pixels):
     images, out = pixels(2, 4, 4, 1), io.BytesIO()
     np.save(out, images)
     np.testing.assert_array_equal(load(tree({"images.npy": out.getvalue()})).images, images)
+
+
+def test_arrays_that_are_not_read_are_named(npz, pixels):
+    with open_source(npz(images=pixels(2, 4, 4), classes=np.arange(2))) as source:
+        assert not source.labelled
+        assert source.warning.startswith("classes beside the images: not read, since labels are")
+
+
+def test_both_halves_and_statistics_are_no_strange_arrays(npz, pixels):
+    x, y = pixels(2, 4, 4), np.arange(2)
+    path = npz(x_train=x, y_train=y, x_test=x, y_test=y, mu=np.zeros(2), sigma=np.eye(2))
+    for split in ("train", "test"):
+        with open_source(path, split=split) as source:
+            assert source.labelled
+            assert not source.warning

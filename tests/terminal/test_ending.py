@@ -91,3 +91,12 @@ def test_ctrl_c_while_python_reads_its_modules_is_one_line(name, tmp_path):
         said = [line for line in process.stderr if not line.startswith("import time:")]
     assert process.returncode == INTERRUPTED, said
     assert "Traceback" not in "".join(said)
+
+
+def test_a_file_in_place_of_a_folder_is_called_so(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert (
+        ended("error", lambda: len(list((tmp_path / "file" / "x").iterdir())), foreseen=())
+        == FAILED
+    )
+    assert capsys.readouterr().err == f"error: a folder is needed, got the file {tmp_path}/file\n"

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -18,6 +17,7 @@ from generators.adversarial.defences.making import Workshop
 from generators.adversarial.defences.recipes import DEFENCES, NONE
 from generators.adversarial.defences.report import rows, table
 from generators.adversarial.errors import AttackError
+from terminal.writing import named_path
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -34,7 +34,11 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument("defence", metavar="DEFENCE", help=f"{ALL}, or {', '.join(DEFENCES)}")
     parser.add_argument("--data", required=True, metavar="SOURCE", help="labelled images")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="what is there is not made again"
+        "--out",
+        type=named_path,
+        required=True,
+        metavar="FOLDER",
+        help="what is there is not made again",
     )
     parser.add_argument(
         "--epsilon", type=float, default=USUAL.epsilon, metavar="E",

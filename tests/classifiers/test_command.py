@@ -93,7 +93,7 @@ def test_measure_brings_images_to_the_classifier_s_size_only_if_asked(striped, t
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--out", ""], "a file is needed to write to, got the folder ."),
+        (["--out", "."], "a file is needed to write to, got the folder ."),
         (["--out", "x", "--seconds", "nan"], "a number of seconds above 0, got nan"),
         (["--out", "x", "--seconds", "inf"], "a number of seconds above 0, got inf"),
         (["--out", "x", "--steps", "2", "--seed", "-1"], "a seed needs to be 0 to"),

@@ -407,3 +407,10 @@ def test_ctrl_c_ends_the_command_and_its_workers(sets, tmp_path):
 
 def test_training_images_without_a_name_are_refused_and_not_forgotten(sets, capsys, quick):
     assert "no name was given" in refusal(capsys, "real.npz", "fake.npz", "--train", "")
+
+
+@pytest.mark.parametrize("option", ["--cache", "--pictures", "--save-statistics"])
+def test_an_empty_name_is_not_the_current_folder(capsys, option):
+    with pytest.raises(SystemExit, match="2"):
+        main(["real.npz", "fake.npz", f"{option}="])
+    assert f"argument {option}: a name is needed, got none" in capsys.readouterr().err

@@ -26,7 +26,7 @@ LABEL_KEYS = {
     "train": ("labels", "y", "arr_1", "y_train", "train_labels", "label", "targets"),
     "test": ("y_test", "test_labels"),
 }
-STATISTICS = frozenset({"mu", "sigma", "n", "extractor"})
+STATISTICS = frozenset({"mu", "sigma", "mu_s", "sigma_s", "n", "extractor"})
 """What lies beside images in reference batches."""
 
 MAGIC = npy_format.MAGIC_PREFIX

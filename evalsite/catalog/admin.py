@@ -43,7 +43,13 @@ class TrainingRunAdmin(admin.ModelAdmin):
 
     list_display = ["__str__", "state", "images_seen", "images_total", "attempts", "queued_at"]
     list_filter = ["state"]
-    readonly_fields = ["config", "seed", "images_seen"]
+    exclude = ["checkpoint"]
+    readonly_fields = ["config", "seed", "images_seen", "kept_as"]
+
+    @admin.display(description="checkpoint")
+    def kept_as(self, obj: TrainingRun) -> str:
+        """The file's name alone: Django's own links to an address that this site does not serve."""
+        return str(obj.checkpoint.name)
 
     def has_delete_permission(self, request: HttpRequest, obj: TrainingRun | None = None) -> bool:
         return False

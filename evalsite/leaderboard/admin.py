@@ -23,6 +23,13 @@ class GeneratorAdmin(DeletingAdmin):
     list_display = ["name", "kind", "dataset", "owner", "created_at"]
     list_filter = ["kind", "dataset"]
     search_fields = ["name", "owner__email"]
+    exclude = ["file"]
+    readonly_fields = ["kept_as"]
+
+    @admin.display(description="file")
+    def kept_as(self, obj: Generator) -> str:
+        """The file's name alone: Django's own links to an address that this site does not serve."""
+        return str(obj.file.name)
 
     def why_stays(self, obj: Generator) -> str:
         return deleting.why_generator_stays(obj)

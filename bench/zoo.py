@@ -35,6 +35,7 @@ from metrics.extractors.base import Extractor
 from metrics.frechet import frechet_estimate
 from metrics.gaussian import Gaussian
 from pools.sources import ImageSet, load
+from terminal.writing import named_path
 
 DATA = "fashion-mnist"
 LOSSES = (
@@ -185,7 +186,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--samples", type=int, default=5_000, help="measured of each run")
     parser.add_argument("--extractor", default="lite0", help=", ".join(catalog.NAMES))
-    parser.add_argument("--folder", type=Path, default=Path("var/zoo"), help="of what is done")
+    parser.add_argument(
+        "--folder", type=named_path, default=Path("var/zoo"), help="of what is done"
+    )
     return parser
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from pools.datasets import DATASETS
 from pools.packs import COUNTS, write_pack
 from pools.sources import SourceError, load
+from terminal.writing import named_path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     pack = parser.add_subparsers(required=True).add_parser("pack", help="write a pack")
     pack.add_argument("name", choices=sorted(DATASETS), help="which data set it is")
     pack.add_argument("source", help="the full data set: a folder of idx files, an archive, …")
-    pack.add_argument("out", type=Path, help="the pack to write, NAME.zip")
+    pack.add_argument("out", type=named_path, help="the pack to write, NAME.zip")
     return parser
 
 

@@ -19,6 +19,10 @@ class SourceError(Exception):
     """A folder or file that images cannot be taken from, and why."""
 
 
+class SourceWarning(UserWarning):
+    """A source that can be read, and of which something is left out or seems wrong."""
+
+
 class Rejection(Exception):
     """One image that cannot be taken; the message is the reason, without its name."""
 

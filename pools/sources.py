@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,6 +26,7 @@ from pools.errors import (
     Rejected,
     Rejection,
     SourceError,
+    SourceWarning,
 )
 from pools.files import listed, source_of_files
 from pools.foreign import START_BYTES, require_pictures, told
@@ -96,7 +98,7 @@ def load(
 
     Without `resolution_px` the images must all be of one size, which they keep; without
     `channels` they are RGB if any of them is. Raises BadImages naming every file that could not
-    be taken, SourceError if the source cannot be read.
+    be taken, SourceError if the source cannot be read; warns with SourceWarning of what is left out.
 
     >>> load("mnist", limit=3).images.shape
     (3, 28, 28, 1)
@@ -106,6 +108,8 @@ def load(
     images: list[Images] = []
     labels: list[int | None] = []
     with open_source(path, split=split) as source:
+        if source.warning:
+            warnings.warn(f"{path}: {source.warning}", SourceWarning, stacklevel=1)
         for entry, image in _accepted(islice(source, limit), rejected, change):
             images.append(image)
             labels.append(entry.label)

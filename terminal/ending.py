@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def ended(
     always are. A reader that has had enough of what is printed, as `head` has, is told nothing.
     """
     _print_in_any_encoding()
+    warnings.formatwarning = _in_one_line
     try:
         status = run()
         sys.stdout.flush()
@@ -56,6 +58,17 @@ def _print_in_any_encoding() -> None:
         reconfigure = getattr(stream, "reconfigure", None)  # absent where a test stands in for it
         if reconfigure:
             reconfigure(errors="backslashreplace")
+
+
+def _in_one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Without the file and line of the code that warns, as warnings.formatwarning would say it."""
+    return f"warning: {message}\n"
 
 
 def _printing_failed() -> bool:

@@ -225,7 +225,7 @@ class SweepForm(TrainForm):
 class UploadForm(GeneratorForm):
     file = forms.FileField(
         label="File",
-        help_text="An archive of images (.zip, .tar.gz; PNG, JPEG or WebP), or a network as one .onnx"
+        help_text="An archive of images (.zip, .tar.gz; PNG, JPEG or WebP; or .npz), or a network as one .onnx"
         " file: noise in, images out.",
     )
     count = forms.IntegerField(

@@ -6,6 +6,7 @@ import pytest
 
 from classifiers.commands import main
 from classifiers.file import About, load
+from pools.errors import SourceWarning
 
 
 def test_the_command_writes_what_it_says(source, tmp_path, capsys):
@@ -51,6 +52,13 @@ def test_images_without_labels_are_refused(striped, tmp_path, capsys):
         == 2
     )
     assert "needs labels" in capsys.readouterr().err
+
+
+def test_it_warns_of_what_is_not_read(striped, tmp_path):
+    images, labels = striped(384)
+    np.savez(tmp_path / "more.npz", images=images, labels=labels, notes=labels)
+    with pytest.warns(SourceWarning, match="more.npz: notes beside the images: not read"):
+        main(["train", str(tmp_path / "more.npz"), "--out", str(tmp_path / "x"), "--steps", "1"])
 
 
 def test_a_shipped_pack_is_learned_in_seconds(tmp_path):

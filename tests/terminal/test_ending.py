@@ -39,6 +39,15 @@ def test_what_ends_a_command_is_one_line_and_a_status(capsys, error, words, stat
     assert capsys.readouterr().err == f"{words}\n"
 
 
+def test_a_warning_is_one_line_without_the_place_in_the_code():
+    code = (
+        "import warnings; from terminal.ending import ended\n"
+        "ended('it', lambda: warnings.warn('labels are left out') or 0, foreseen=())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stderr == "warning: labels are left out\n"
+
+
 def test_an_error_that_nobody_foresaw_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         ended("it", raising(ZeroDivisionError()), foreseen=(ValueError,))

@@ -1,7 +1,6 @@
 """Import the trials of a study that was run elsewhere: all of them, or, if one is bad, none."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,13 +10,14 @@ from evalsite.catalog.models import Dataset
 from evalsite.studies import services, transfer
 from evalsite.studies.models import Protocol, Study
 from scoring.rules import BadTable
+from terminal.writing import named_path
 
 
 class Command(BaseCommand):
     help = __doc__ or ""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="CSV or Parquet, one row a trial")
+        parser.add_argument("file", type=named_path, help="CSV or Parquet, one row a trial")
         parser.add_argument("--dataset", required=True, help="by the name in its address")
         parser.add_argument("--protocol", choices=Protocol.values, default=Protocol.UNLIMITED)
         parser.add_argument("--name", default="", help="of the study; the file's if not given")

@@ -1,10 +1,12 @@
 """A step of training recorded once on a CUDA device and played again, with no Python between its kernels."""
 
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 
 from generators.feed import RecordedFeed
 
@@ -64,6 +66,11 @@ def aside(run: Callable[[], Watched]) -> Watched:
         watched = run()
     torch.cuda.current_stream().wait_stream(stream)
     return watched
+
+
+def fastest_kernels(device: torch.device) -> AbstractContextManager[None]:
+    """cuDNN tries its algorithms on the first step of a kind, which runs as it is, and keeps the fastest."""
+    return cudnn.flags(enabled=True, benchmark=True) if device.type == "cuda" else nullcontext()
 
 
 def as_cuda_graph(run: Callable[[], Watched]) -> tuple[Callable[[], None], Watched]:

@@ -22,7 +22,7 @@ from generators.distributed import average, check_shared, share_batch_norms
 from generators.ema import Ema
 from generators.examination import SAMPLES, Reference, examine
 from generators.feed import FIRST, Feed, RealImages, RecordedFeed, Share
-from generators.graphs import Recorder, as_cuda_graph
+from generators.graphs import Recorder, as_cuda_graph, fastest_kernels
 from generators.health import is_told
 from generators.models import create_model
 from generators.networks.shape import ImageShape
@@ -148,11 +148,12 @@ class Trainer:
         clock = _Clock(seconds)
         last_image = self.images_total if images is None else self.images_seen + images
         before = self.seconds
-        while not self.done and self.images_seen < last_image and not clock.over(should_stop):
-            self._train_step()
-            self.seconds = before + clock.seconds()
-            if self._report_due():
-                self._report(on_progress, with_grid=self.done or clock.grid_due())
+        with fastest_kernels(self.device):
+            while not self.done and self.images_seen < last_image and not clock.over(should_stop):
+                self._train_step()
+                self.seconds = before + clock.seconds()
+                if self._report_due():
+                    self._report(on_progress, with_grid=self.done or clock.grid_due())
 
     def _feed(self, step: int) -> Feed:
         config = self.config

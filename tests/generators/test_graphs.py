@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from generators.feed import Feed, RealImages, RecordedFeed
-from generators.graphs import WARM_UP, Recorder
+from generators.graphs import WARM_UP, Recorder, fastest_kernels
 from generators.training import Trainer
 
 CPU = torch.device("cpu")
@@ -100,3 +100,11 @@ def test_what_asks_the_device_or_changes_from_step_to_step_is_not_recorded(tiny,
 
 def test_a_cpu_records_nothing(tiny, data):
     assert Trainer(tiny(), *data, 4, device=CPU)._recorder is None
+
+
+@pytest.mark.parametrize(("device", "tries"), [("cuda", True), ("cpu", False)])
+def test_algorithms_are_tried_out_while_a_card_trains_and_not_after(device, tries):
+    with fastest_kernels(torch.device(device)):
+        assert torch.backends.cudnn.benchmark is tries
+        assert torch.backends.cudnn.enabled
+    assert torch.backends.cudnn.benchmark is False

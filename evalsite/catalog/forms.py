@@ -43,6 +43,20 @@ class GeneratorForm(forms.Form):
     )
 
 
+class FindForm(forms.Form):
+    """Which generators are looked for."""
+
+    called = forms.CharField(
+        max_length=80,
+        required=False,
+        label="Name",
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    dataset = forms.ModelChoiceField(
+        Dataset.objects.all(), required=False, to_field_name="slug", widget=forms.HiddenInput
+    )
+
+
 class PoolForm(forms.Form):
     count = forms.IntegerField(
         label="Images", min_value=2, max_value=MAX_POOL, initial=2000, help_text="How many to draw."

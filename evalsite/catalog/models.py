@@ -63,6 +63,15 @@ class Dataset(models.Model):
 
 
 class GeneratorQuerySet(models.QuerySet["Generator"]):
+    def called(self, words: str) -> Self:
+        """Those with each of these words in their name."""
+        each = (models.Q(name__icontains=word) for word in words.split())
+        return self.filter(*each)
+
+    def imitating(self, dataset: Dataset | None) -> Self:
+        """Those of a data set; all if None."""
+        return self.filter(dataset=dataset) if dataset else self
+
     def with_state(self) -> Self:
         pools = models.Prefetch("pools", Pool.jobs.final())
         sheets = SampleSheet.objects.filter(run__generator=models.OuterRef("pk"))

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control
@@ -10,12 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 from evalsite import jobs
 from evalsite.accounts.rights import require_change
 from evalsite.catalog import services
-from evalsite.catalog.forms import PoolForm, TrainForm, UploadForm
+from evalsite.catalog.forms import FindForm, PoolForm, TrainForm, UploadForm
 from evalsite.catalog.models import ON_SHOW, Dataset, Generator, Pool, SampleSheet, TrainingRun
 from evalsite.catalog.stamps import is_same, nothing_new, stamp_of_generators
 from pools import stimulus
 
 SHEET_COLUMNS = 8
+GENERATORS_A_PAGE = 24
 
 
 @require_safe
@@ -33,14 +35,24 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 def generators(request: HttpRequest) -> HttpResponse:
-    found = list(Generator.objects.with_state())
-    at_work = [each.at_work for each in found if each.at_work]
+    form = FindForm(request.GET)
+    form.is_valid()
+    asked = form.cleaned_data
+    found = Generator.objects.imitating(asked.get("dataset")).called(asked.get("called", ""))
+    page = Paginator(found.with_state(), GENERATORS_A_PAGE).get_page(request.GET.get("page"))
+    at_work = [each.at_work for each in page if each.at_work]
     jobs.count_ahead(at_work)
-    stamp = stamp_of_generators(found)
+    stamp = stamp_of_generators(page)
     if is_same(request, stamp):
         return nothing_new()
-    is_live = any(job.is_unfinished for job in at_work)
-    context = {"generators": found, "as_of": stamp, "is_live": is_live}
+    context = {
+        "form": form,
+        "dataset": asked.get("dataset"),
+        "datasets": Dataset.objects.all(),
+        "page": page,
+        "as_of": stamp,
+        "is_live": any(job.is_unfinished for job in at_work),
+    }
     return render(request, "catalog/generators.html", context)
 
 

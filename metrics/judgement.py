@@ -9,6 +9,7 @@ from math import inf, isfinite
 
 import numpy as np
 
+from metrics.c_t import Classes
 from metrics.copies import Copies
 from metrics.errors import TooFewImages
 from metrics.estimate import Estimate
@@ -76,7 +77,8 @@ def judge(
     Looks at features, and at pixels, which are read once more. Where there are too few images for
     anything else, duplicates alone are the judgement, with the reason. Where generated images lack
     some classes, held-out ones of the others are left out: some classes lie closer together than
-    others, so that new images of these alone would seem to cling to the training images.
+    others, so that new images of these alone would seem to cling to the training images. For the same
+    reason C_T compares within classes, where all images have one.
     """
     if held_out and (classes := _lacking(held_out, fake)) is not None:
         found = _judged(train, held_out.of_classes(classes), fake, seed)
@@ -93,6 +95,15 @@ def _lacking(held_out: PoolFeatures, fake: PoolFeatures) -> Labels | None:
     return shared if 0 < len(shared) < len(there) else None
 
 
+def _classes(held_out: PoolFeatures | None, fake: PoolFeatures) -> Classes | None:
+    """Return those of held-out images and of samples; None unless all have one, of the same classes."""
+    if held_out is None or held_out.labels is None or fake.labels is None:
+        return None
+    classes = held_out.labels, fake.labels
+    there, own = map(np.unique, classes)
+    return classes if np.array_equal(there, own) and UNLABELLED not in there else None
+
+
 def _beside(classes: int) -> str:
     of = "one class that samples have" if classes == 1 else f"{classes:,} classes that samples have"
     return f"Beside them stand the held-out images of the {of}."
@@ -107,7 +118,9 @@ def _judged(
     new, new_looks = (held_out.features, _looks(held_out)) if held_out else (None, None)
     looks = _looks(train), new_looks, _looks(fake)
     try:
-        found = memorisation(train.features, new, fake.features, looks, seed=seed)
+        found = memorisation(
+            train.features, new, fake.features, looks, classes=_classes(held_out, fake), seed=seed
+        )
     except TooFewImages as reason:
         return _refused(compared, str(reason), OfFew.of(looks, str(reason)))
     return Judgement(

@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from metrics.c_t import c_t
+from metrics.c_t import Classes, c_t
 from metrics.copies import NEIGHBOURS, Copies, Mask, Nearest, Space
 from metrics.distances import Indices
 from metrics.duplicates import Prints, Shared, between, grouped
@@ -85,6 +85,7 @@ def memorisation(
     fake: Rows,
     looks: AllLooks | None = None,
     *,
+    classes: Classes | None = None,
     seed: int = 0,
 ) -> Memorisation:
     """Judge features (n, d) of samples against those of training and of held-out real images.
@@ -96,7 +97,8 @@ def memorisation(
       and a copy has a ratio of at most 0.5 that only 1 in 100 new real images reaches. New real
       images are the held-out ones, and each training image against the others, but for exact
       twins. So a generator that copies a few images is found, also with no image held out.
-    - C_T (see metrics/c_t.py): are samples closer than held-out images on the whole?
+    - C_T (see metrics/c_t.py): are samples closer than held-out images on the whole? With `classes`,
+      those of held-out images and of samples, than held-out images of their own class.
     - Authenticity of Alaa et al. (2022): the share of samples farther from their nearest training
       image than that one is from its own nearest, strictly, as in dgm-eval's AuthPct / 100;
       binomial standard error of two more successes and failures (Agresti & Coull 1998).
@@ -127,7 +129,7 @@ def memorisation(
     copied = _gravest([features, *([pixels] if pixels else [])], again.copies)
     closeness = None
     if held_out is not None and not unjudged:
-        closeness = c_t(train, held_out, fake, seed=seed)
+        closeness = c_t(train, held_out, fake, classes=classes, seed=seed)
     shown = pixels if pixels and copied.outnumber_chance and copied.seen != "features" else features
     verdict = verdict_of(copied, closeness)
     return Memorisation(

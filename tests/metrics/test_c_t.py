@@ -77,3 +77,51 @@ def test_cells_with_too_few_samples_are_left_out():
 def test_too_few_samples_are_refused(train, held_out):
     with pytest.raises(TooFewImages, match=r"more than 20 samples.* got 20, 500 and 300"):
         c_t(train, held_out, held_out[:20])
+
+
+def two_kinds(near, far, seed):
+    """Rows of a class that lies close together and of one that does not, and their classes."""
+    rng = np.random.default_rng(seed)
+    kinds = np.repeat([0, 1], [near, far])
+    spread = np.where(kinds, 3.0, 1.0)[:, None]
+    return 30 * kinds[:, None] + spread * rng.normal(size=(len(kinds), 4)), kinds
+
+
+def test_classes_in_other_proportions_make_no_difference_within_classes():
+    train, _ = two_kinds(300, 300, 1)
+    within, across = [], []
+    for seed in range(2, 42, 2):
+        (held_out, of_reals), (fake, of_samples) = (
+            two_kinds(90, 90, seed),
+            two_kinds(140, 40, seed + 1),
+        )
+        across.append(c_t(train, held_out, fake).value)
+        within.append(c_t(train, held_out, fake, classes=(of_reals, of_samples)).value)
+    assert np.mean(across) < -4
+    assert abs(np.mean(within)) < 1
+    assert 0.5 < np.std(within) < 1.5
+
+
+def test_copies_are_seen_within_classes_where_other_proportions_hide_them():
+    (train, _), (held_out, of_reals) = two_kinds(300, 300, 1), two_kinds(90, 90, 2)
+    new, of_samples = two_kinds(30, 150, 3)
+    fake = np.where(np.arange(180)[:, None] % 4 == 0, train[np.arange(180) + 270], new)
+    assert c_t(train, held_out, fake).interval()[1] > 0
+    found = c_t(train, held_out, fake, classes=(of_reals, of_samples))
+    assert found.interval()[1] < 0
+    assert found.se == 1
+
+
+def test_within_one_class_c_t_is_that_of_the_authors(train, held_out):
+    fake = real(150, seed=5)
+    one = np.zeros(300, int), np.zeros(150, int)
+    assert c_t(train, held_out, fake, classes=one).value == c_t(train, held_out, fake).value
+
+
+def test_images_of_a_class_that_the_other_set_lacks_do_not_count(train, held_out):
+    fake = real(150, seed=5)
+    classes = np.repeat([0, 1], [100, 200]), np.repeat([0, 2], [90, 60])
+    found = c_t(train, held_out, fake, classes=classes)
+    assert found.value == pytest.approx(z_of(train, held_out[:100], fake[:90]), rel=1e-12)
+    with pytest.raises(TooFewImages):
+        c_t(train, held_out, fake, classes=(np.zeros(300, int), np.ones(150, int)))

@@ -91,9 +91,21 @@ def test_samples_of_other_classes_or_of_none_are_judged_beside_all(pixels):
     train, held_out, (fake, labels) = two_classes(400, 1), two_classes(300, 2), two_classes(300, 3)
     sets = {"train": ArrayPool(*train), "extractor": pixels, "metrics": ["memorisation"]}
     expected = measure(ArrayPool(*held_out), ArrayPool(fake), **sets).memorisation
-    for given in (labels, labels + 5, np.full(300, -1), np.where(labels, 0, -1)):
+    for given in (labels + 5, np.full(300, -1), np.where(labels, 0, -1)):
         found = measure(ArrayPool(*held_out), ArrayPool(fake, given), **sets).memorisation
         assert (found.words, found.c_t) == (expected.words, expected.c_t)
+
+
+def test_new_images_with_more_of_one_class_are_judged_within_classes(pixels):
+    train, held_out, (fake, labels) = two_classes(400, 1), two_classes(300, 2), two_classes(600, 3)
+    kept = np.flatnonzero((labels == 1) | (np.arange(600) % 12 == 0))
+    sets = {"train": ArrayPool(*train), "extractor": pixels, "metrics": ["memorisation"]}
+    across = measure(ArrayPool(*held_out), ArrayPool(fake[kept]), **sets).memorisation
+    assert across.verdict == "close"
+    within = measure(ArrayPool(*held_out), ArrayPool(fake[kept], labels[kept]), **sets).memorisation
+    assert within.verdict == "none"
+    assert abs(within.c_t.value) < 2
+    assert within.c_t.method.endswith("within classes")
 
 
 def test_large_sets_are_judged_by_their_first_images(images, pixels, monkeypatch):

@@ -80,13 +80,13 @@ def judge(
     others, so that new images of these alone would seem to cling to the training images. For the same
     reason C_T compares within classes, where all images have one.
     """
-    if held_out and (classes := _lacking(held_out, fake)) is not None:
+    if held_out and (classes := lacking(held_out, fake)) is not None:
         found = _judged(train, held_out.of_classes(classes), fake, seed)
         return replace(found, words=f"{found.words} {_beside(len(classes))}")
     return _judged(train, held_out, fake, seed)
 
 
-def _lacking(held_out: PoolFeatures, fake: PoolFeatures) -> Labels | None:
+def lacking(held_out: PoolFeatures, fake: PoolFeatures) -> Labels | None:
     """Return the classes that samples share with held-out images if these have more, else None."""
     if held_out.labels is None or fake.labels is None or (fake.labels == UNLABELLED).any():
         return None

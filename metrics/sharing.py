@@ -13,13 +13,14 @@ from metrics.duplicates import Duplicates, duplicates
 from metrics.errors import MetricError, TooFewImages, Unavailable
 from metrics.extractors.base import Floats32
 from metrics.features import PoolFeatures
-from metrics.judgement import MOST, READ_IMAGES, Judgement, judge
+from metrics.judgement import MOST, READ_IMAGES, Judgement, judge, lacking
 from metrics.measure import Sets
 from metrics.membership import Membership, membership
 from metrics.statement import ADVICE, LIMITS, TITLES, level_of, reasons_of
 from metrics.statistics_file import Statistics
 from metrics.synthetic import STEPS, Labelled, Usefulness, usefulness
 from metrics.thumbnails import coarse_pixels
+from pools.store import Labels
 
 LEARNED, TESTED = 20_000, 10_000
 """Images that classifiers learn from, and are tested on, at most."""
@@ -41,6 +42,7 @@ class Sharing:
     and `reasons` say it in plain sentences, `limits` what is not shown. `usefulness` is None where
     it cannot be had, for the reason in `not_useful`; `attacks`, by what distances are between
     ("features", "pixels"), are empty for the reason in `not_attacked`. Both reasons are else empty.
+    `attacked_classes` is how many classes the attacks were about, None if about all images.
     """
 
     level: str
@@ -59,6 +61,7 @@ class Sharing:
     memorisation: Judgement
     attacks: dict[str, Membership]
     not_attacked: str
+    attacked_classes: int | None
     duplicates: Duplicates
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,16 +90,18 @@ def share(
     tell(0.0, "looking for copies")
     judged = judge(train, held_out, fake, seed=seed)
     tell(0.2, "guessing what was trained on")
-    attacks, not_attacked = _attacks(train, held_out, fake)
+    classes = lacking(held_out, fake)
+    attacks, not_attacked = _attacks(train, held_out, fake, classes)
     tell(0.3, "looking for duplicates")
     alike = duplicates(fake.images.batches(READ_IMAGES))
     useful, not_useful = _useful(train, held_out, fake, seed, steps, tell)
     level = level_of(judged.verdict, attacks)
+    asked = None if classes is None else len(classes)
     return Sharing(
         level=level,
         title=TITLES[level],
         advice=ADVICE[level],
-        reasons=tuple(reasons_of(judged, attacks, not_attacked, useful, not_useful, alike)),
+        reasons=tuple(reasons_of(judged, attacks, not_attacked, asked, useful, not_useful, alike)),
         limits=LIMITS,
         extractor=fake.extractor,
         n_fake=len(fake),
@@ -109,6 +114,7 @@ def share(
         memorisation=judged,
         attacks=attacks,
         not_attacked=not_attacked,
+        attacked_classes=asked,
         duplicates=alike,
     )
 
@@ -122,9 +128,15 @@ def _required(sets: Sets) -> tuple[PoolFeatures, PoolFeatures, PoolFeatures]:
 
 
 def _attacks(
-    train: PoolFeatures, held_out: PoolFeatures, fake: PoolFeatures
+    train: PoolFeatures, held_out: PoolFeatures, fake: PoolFeatures, classes: Labels | None
 ) -> tuple[dict[str, Membership], str]:
-    """Return attacks by what distances are between; without any, why."""
+    """Return attacks by what distances are between; without any, why.
+
+    They are about images of some classes, those that the pool has: images of others it cannot give
+    away, and who asks about them has less success than a pool deserves. None stands for all.
+    """
+    if classes is not None:
+        train, held_out = train.of_classes(classes), held_out.of_classes(classes)
     sides = train, held_out, fake
     try:
         return {
@@ -132,7 +144,7 @@ def _attacks(
             "pixels": membership(*map(_coarse, sides)),
         }, ""
     except TooFewImages as reason:
-        return {}, str(reason)
+        return {}, f"{reason}{'' if classes is None else ' of the classes that the pool has'}"
 
 
 def _coarse(pool: PoolFeatures) -> Floats32:

@@ -62,6 +62,7 @@ def reasons_of(
     judged: Judgement,
     attacks: Mapping[str, Membership],
     not_attacked: str,
+    attacked_classes: int | None,
     useful: Usefulness | None,
     not_useful: str,
     alike: Duplicates,
@@ -69,6 +70,8 @@ def reasons_of(
     """Give what was found, a sentence or two for each test."""
     yield judged.words
     yield from (_attacked(*each) for each in attacks.items())
+    if attacks and attacked_classes is not None:
+        yield _asked_about(attacked_classes)
     if not_attacked:
         yield f"No attack could be tried: {not_attacked}."
     yield _used(useful) if useful else f"How useful they are cannot be said: {not_useful}."
@@ -84,6 +87,11 @@ def _attacked(space: str, attack: Membership) -> str:
         f"training images, by chance up to {_percent(attack.found_by_chance)}."
         f"{' That is more than chance brings.' if attack.tells else ''}"
     )
+
+
+def _asked_about(classes: int) -> str:
+    which = "the one class" if classes == 1 else f"the {classes:,} classes"
+    return f"They were asked about images of {which} that these images have: of others these show nothing."
 
 
 def _used(found: Usefulness) -> str:

@@ -118,5 +118,6 @@ def sharing_report(**fields):
         "not_useful": "",
         "attacks": {"features": attack(0.5), "pixels": attack(0.9)},
         "not_attacked": "",
+        "attacked_classes": None,
         **fields,
     }

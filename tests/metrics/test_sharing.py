@@ -76,6 +76,26 @@ def test_images_of_some_classes_alone_say_so(judged, images):
     assert words not in text(judged())
 
 
+def test_attacks_ask_about_images_of_the_classes_that_the_pool_has(images, pixels):
+    """A copy of every other training image of one class: of the other class none can be found."""
+    train, held_out = labelled(images, 400, 1), labelled(images, 400, 2)
+    copied = ArrayPool(train.images[::4], np.zeros(100, int))
+    sets = prepare(held_out, copied, train, network=pixels)
+    found = share(sets, steps=STEPS)
+    attack = found.attacks["pixels"]
+    assert (attack.n, found.attacked_classes) == (200, 1)
+    assert attack.found.value == pytest.approx(1 / 2, abs=0.02)
+    assert "asked about images of the one class that these images have" in text(found)
+    assert attack.auc > 0.7
+
+
+def test_too_few_images_of_the_classes_that_the_pool_has_are_the_reason(judged, images):
+    found = judged(ArrayPool(images(100, size=16, seed=3), np.zeros(100, int)))
+    assert found.attacks == {}
+    assert found.not_attacked.endswith("got 75 and 60 of the classes that the pool has")
+    assert "asked about" not in text(found)
+
+
 def test_grey_images_that_were_saved_as_rgb_are_as_useful(judged, images):
     grey = labelled(images, 100, 3)
     saved = ArrayPool(grey.images.repeat(3, axis=3), grey.labels)
@@ -195,7 +215,7 @@ def test_what_the_command_cannot_judge_is_refused_before_any_work(
 def test_the_attack_that_does_better_than_chance_is_the_one_that_says_so(judged):
     found = judged()
     attacks = {"features": attack(), "pixels": attack(sure=30)}
-    told = reasons_of(found.memorisation, attacks, "", None, "-", found.duplicates)
+    told = reasons_of(found.memorisation, attacks, "", None, None, "-", found.duplicates)
     _, first, second, *_ = told
     assert "more than chance" not in first
     assert second.endswith("That is more than chance brings.")
@@ -214,5 +234,5 @@ def test_images_that_teach_no_more_than_a_guess_are_said_to_be_of_no_use(
         for name, count in (("tstr", right), ("trts", right), ("ceiling", ceiling))
     }
     useful = replace(found.usefulness, chance=0.1, **learned)
-    told = reasons_of(found.memorisation, {}, "", useful, "", found.duplicates)
+    told = reasons_of(found.memorisation, {}, "", None, useful, "", found.duplicates)
     assert ("of no use: what learned from them" in " ".join(told)) == is_useless

@@ -18,9 +18,13 @@ EXTRACTOR = "lite0"
 
 EXTRACTOR_LENGTH = 200
 
-TOO_FEW = ("the covariance is not of full rank", "images are few for the classes")
+TOO_FEW = (
+    "the covariance is not of full rank",
+    "images are few: half as many",
+    "images are few for the classes",
+)
 """What the metrics note of a Fréchet distance of no more images than features have dimensions, and
-of an inception score of few."""
+of FD∞ and an inception score of few."""
 
 
 class FeatureRangeQuerySet(JobQuerySet["FeatureRange"]):

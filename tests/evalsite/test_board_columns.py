@@ -329,3 +329,15 @@ def test_a_figure_of_few_images_is_marked_with_the_reason(client, board, name, n
         assert f"Of few images: {note}" in page
         assert "explain.js" in page
     assert 'class="explain caution"' in client.get(reverse("pool", args=[few.pk])).content.decode()
+
+
+def test_fd_infinity_of_few_images_is_marked_too(client, board):
+    few = factories.pool(factories.generator("Cleo", of=board.dataset))
+    measured(
+        few, figure("FD∞-lite0", 40.0, note="n = 6 images are few: half as many would give 80")
+    )
+    for page in (
+        board_page(client, columns=["FD∞-lite0"]),
+        client.get(reverse("pool", args=[few.pk])).content.decode(),
+    ):
+        assert "Of few images: n = 6 images are few: half as many would give 80" in page

@@ -73,6 +73,35 @@ def test_a_result_that_no_distance_can_have_is_refused():
         half_split(real, np.random.default_rng(6).normal(size=(60, 40)))
 
 
+FLAT = Gaussian(None, np.zeros(40), np.eye(40))
+
+
+@pytest.mark.parametrize("method", [half_split, extrapolated])
+@pytest.mark.parametrize(("n", "is_few"), [(60, True), (390, False)])
+def test_a_correction_that_half_the_images_would_not_give_is_said(method, n, is_few):
+    """The truth is 40 · 0.5² + 1.6 = 11.6, which the intervals of 60 images lack."""
+    found = method(FLAT, 0.2 + 1.5 * np.random.default_rng(7).normal(size=(n, 40)))
+    low, high = found.interval()
+    assert (low < 11.6 < high) != is_few
+    assert found.note.startswith(f"n = {n} images are few: half as many would give") == is_few
+
+
+def test_what_half_the_images_would_give_is_told():
+    x = 1.5 * np.random.default_rng(7).normal(size=(80, 40))
+    order = np.random.default_rng(3).permutation(80)
+
+    def mean_of(size):
+        parts = order.reshape(-1, size)
+        return np.mean([frechet_estimate(FLAT, x[part]).value for part in parts])
+
+    assert f"would give {2 * mean_of(40) - mean_of(20):.4g}," in half_split(FLAT, x, seed=3).note
+
+
+def test_images_that_are_enough_for_any_features_are_not_cut_again(monkeypatch):
+    monkeypatch.delattr("metrics.frechet_infinity._of_halves")
+    assert half_split(REAL, fakes(200, 8)).note == ""
+
+
 def test_a_line_needs_two_points():
     with pytest.raises(MetricError, match="at least 2 points, got 1"):
         extrapolated(REAL, fakes(60, 7), points=1)

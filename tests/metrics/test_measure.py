@@ -154,6 +154,14 @@ def test_the_bias_that_fd_infinity_tells_is_said(sets, pixels):
     assert figures["fid_inf"].note == ""
 
 
+def test_fd_infinity_of_few_images_is_not_what_to_read_instead(images, pixels):
+    pixels.dimensions = 60
+    figures = named(measure(images(70), images(45, seed=1), extractor=pixels, metrics=["fid"]))
+    assert figures["fid_inf"].note.startswith("n = 45 images are few: half as many would give")
+    assert "here by roughly" in figures["fid"].note
+    assert figures["fid"].note.endswith("; read KID instead")
+
+
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_what_is_left_of_rounding_is_no_bias(images, pixels, seed):
     pixels.dimensions = 40

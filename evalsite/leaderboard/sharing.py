@@ -121,7 +121,8 @@ def drawn(content: Content, class_names: Sequence[str]) -> Drawn:
 
 def _plot(used: Content) -> IntervalPlot:
     shares = {title: used[name]["share"] for name, (title, _) in ACCURACIES.items()}
-    axis = Axis(*outward(0.0, max(share["high"] for share in shares.values())))
+    most = max(used["chance"], *(share["high"] for share in shares.values()))
+    axis = Axis(*outward(0.0, most))
     bars = [_bar(title, share, axis) for title, share in shares.items()]
     return IntervalPlot(
         bars,

@@ -44,6 +44,15 @@ def test_images_as_good_as_real_ones_reach_the_ceiling(good):
     assert found.chance == 0.25
 
 
+def test_the_best_guess_is_the_most_frequent_class():
+    """Who always names it is right that often, however many classes there are."""
+    labels = np.where(np.arange(100) < 85, 2, np.arange(100) % 2)
+    images = np.random.default_rng(6).integers(0, 120, (100, 16, 16, 1), dtype=np.uint8)
+    uneven = Labelled(images, labels)
+    found = usefulness(uneven, uneven, uneven, steps=1)
+    assert found.chance == 0.85
+
+
 def test_as_many_real_images_are_learned_from_as_there_are_synthetic_ones(good, shuffled):
     assert (good[0].n, shuffled.n) == (64, 128)
 

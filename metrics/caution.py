@@ -24,6 +24,16 @@ def cautioned(figures: Sequence[Figure], sides: Sides) -> list[Figure]:
     return [replace(each, note=_note(each, beside, sides)) for each in figures]
 
 
+def class_caution(n: int, dimensions: int) -> str:
+    """Say of the distance within a class of n images on the smaller side how far to trust it."""
+    if n > dimensions:
+        return ""
+    return (
+        f"n = {n:,} ≤ d = {dimensions:,}: biased upward, more than the figure of all images; compare "
+        "with classes of equal n only"
+    )
+
+
 def _note(figure: Figure, beside: Mapping[str, Figure], sides: Sides) -> str:
     if figure.metric == "fid":
         return _bias(figure, beside, sides)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 
 from metrics import compare
-from metrics.caution import cautioned
+from metrics.caution import cautioned, class_caution
 from metrics.compute import METRICS, PAIRWISE_IMAGES, Metric, Sides
 from metrics.duplicates import Duplicates, duplicates
 from metrics.errors import MetricError, NotFinite, TooFewImages, Unavailable, UnknownName
@@ -24,7 +24,6 @@ from metrics.mapped import small_in_memory
 from metrics.measurement import ClassFigure, Measurement
 from metrics.per_class import PerClass, per_class
 from metrics.statistics_file import Statistics
-from pools.store import Labels
 
 MAX_SEED = 2**32 - 1
 FEWER = f"of the first {PAIRWISE_IMAGES:,} images a side, in the order of digests"
@@ -358,7 +357,7 @@ def _classes(sides: Sides) -> tuple[ClassFigure, ...]:
     found = per_class(real.features, fake.features, real.labels, fake.labels)
     names = _class_names(fake) | _class_names(real)
     return tuple(
-        _class_figure(label, names.get(label, str(label)), found, real.labels, fake.labels)
+        _class_figure(label, names.get(label, str(label)), found, real, fake)
         for label in sorted([*found, *found.refused])
     )
 
@@ -368,19 +367,21 @@ def _class_names(side: PoolFeatures) -> dict[int, str]:
 
 
 def _class_figure(
-    label: int, name: str, found: PerClass, real: Labels, fake: Labels
+    label: int, name: str, found: PerClass, real: PoolFeatures, fake: PoolFeatures
 ) -> ClassFigure:
     estimate = found.get(label)
     low, high = (estimate and estimate.unless_alike().interval(0.0)) or (None, None)
+    n_real, n_fake = (int(np.count_nonzero(side.labels == label)) for side in (real, fake))
     return ClassFigure(
         label,
         name,
-        n_real=int(np.count_nonzero(real == label)),
-        n_fake=int(np.count_nonzero(fake == label)),
+        n_real=n_real,
+        n_fake=n_fake,
         value=None if estimate is None else estimate.value,
         low=low,
         high=high,
-        note=found.refused.get(label, ""),
+        note=found.refused.get(label)
+        or class_caution(min(n_real, n_fake), compare.dimensions(real)),
     )
 
 

@@ -12,7 +12,7 @@ from metrics.judgement import Judgement
 
 @dataclass(frozen=True)
 class ClassFigure:
-    """The Fréchet distance within one class; `value` is None where `note` says why.
+    """The Fréchet distance within one class; `value` is None where `note` says why, else it may be a caution.
 
     `name` is the class's, or its number in digits where the images' source knows no names.
     """

@@ -36,7 +36,18 @@ def _lines(measurement: Measurement) -> Iterator[str]:
     yield f"extractor: {measurement.extractor}"
     yield from _legend(figures)
     yield from (f"{each.name}: {each.note}" for each in figures if each.note)
-    yield from (f"class {each.name}: {each.note}" for each in measurement.classes if each.note)
+    yield from _class_notes(measurement.classes)
+
+
+def _class_notes(classes: Iterable[ClassFigure]) -> Iterator[str]:
+    """Yield why classes have no figure, and once for all others that these are biased."""
+    noted = [each for each in classes if each.note]
+    if any(each.value is not None for each in noted):
+        yield (
+            "classes: biased upward, the more the fewer the images, and more than the figure of all of "
+            "them; compare classes of equal n only"
+        )
+    yield from (f"class {each.name}: {each.note}" for each in noted if each.value is None)
 
 
 def _memorised(judgement: Judgement) -> Iterator[str]:

@@ -14,6 +14,7 @@ from metrics.frechet import frechet_estimate
 from metrics.image_pools import ArrayPool
 from metrics.measure import ASKED, GROUPS, measure, measure_features, wanted
 from metrics.statistics_file import Statistics
+from metrics.table import table
 from pools import store
 
 FEATURES = ("is", "fid", "fid_inf", "kid", "precision", "recall", "density", "coverage")
@@ -299,6 +300,22 @@ def test_classes_are_measured_where_both_sides_have_labels(images, pixels):
     assert classes[2].value is None
     assert "at least 50 images" in classes[2].note
     assert measure(real, fake.images, metrics=["fid"], extractor=pixels).classes == ()
+
+
+def test_the_distance_of_a_class_of_few_images_says_so(images, pixels):
+    pixels.dimensions = 60
+    labels = np.repeat([0, 1, 2, 3], [60, 61, 55, 20])
+    real, fake = ArrayPool(images(196), labels), ArrayPool(images(196, seed=1), labels)
+    measurement = measure(real, fake, metrics=["fid"], extractor=pixels)
+    zero, one, two, three = (each.note for each in measurement.classes)
+    assert one == ""
+    assert zero.startswith("n = 60 ≤ d = 60: biased upward, more than the figure of all images")
+    assert two.startswith("n = 55 ≤ d = 60: ")
+    assert "at least 50 images" in three
+    said = table(measurement)
+    assert said.count("classes: biased upward, the more the fewer the images") == 1
+    assert "class 3: a class needs" in said
+    assert "class 2: " not in said
 
 
 def test_one_image_again_and_again_has_no_interval_and_says_why(sets, pixels, images):

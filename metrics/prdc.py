@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,9 @@ from metrics.distances import (
 from metrics.errors import MetricError, TooFewImages
 from metrics.estimate import Estimate, jackknife_se
 from metrics.rows import Floats, blocks, both_rows
+
+PAR = 0.9
+"""Of fakes so few that a perfect generator covers less of the reals, coverage says so."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ def prdc(real: ArrayLike, fake: ArrayLike, *, k: int = 5) -> Prdc:
     certain. Recall and coverage: delete-one jackknife in closed form, which for such statistics is
     on the safe side (Efron & Stein 1981): up to one and a half times the true error.
 
+    Coverage rises with the number of fakes: those of a perfect generator cover 1 - Π (n - 1 - j) /
+    (n - 1 - j + m), j = 0 … k - 1, of the reals, whatever the features, as any order of a real's
+    neighbours is equally likely; `note` gives it where it is below 0.9.
+
     Memory holds a float32 copy of each set and one block of the distance matrix.
 
     Raises MetricError for k < 1, TooFewImages unless both sets have more than k images.
@@ -67,7 +74,21 @@ def prdc(real: ArrayLike, fake: ArrayLike, *, k: int = 5) -> Prdc:
         density=Estimate(
             float(balls.mean() / k), float(balls.std(ddof=1) / k / np.sqrt(m)), "sd over √n"
         ),
-        coverage=_with_jackknife(n, [each.coverage for each in counts], enough=True),
+        coverage=replace(
+            _with_jackknife(n, [each.coverage for each in counts], enough=True),
+            note=_caution(n, m, k),
+        ),
+    )
+
+
+def _caution(n: int, m: int, k: int) -> str:
+    others = n - 1 - np.arange(k)
+    perfect = 1 - float(np.prod(others / (others + m)))
+    if perfect >= PAR:
+        return ""
+    return (
+        f"n = {m:,} images are few beside {n:,} real ones: those of a perfect generator would cover "
+        f"{perfect:.2g} of these; compare at equal n only"
     )
 
 

@@ -22,9 +22,10 @@ TOO_FEW = (
     "the covariance is not of full rank",
     "images are few: half as many",
     "images are few for the classes",
+    "images are few beside",
 )
 """What the metrics note of a Fréchet distance of no more images than features have dimensions, and
-of FD∞ and an inception score of few."""
+of FD∞, an inception score and coverage of few."""
 
 
 class FeatureRangeQuerySet(JobQuerySet["FeatureRange"]):

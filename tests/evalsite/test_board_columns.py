@@ -331,13 +331,21 @@ def test_a_figure_of_few_images_is_marked_with_the_reason(client, board, name, n
     assert 'class="explain caution"' in client.get(reverse("pool", args=[few.pk])).content.decode()
 
 
-def test_fd_infinity_of_few_images_is_marked_too(client, board):
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("FD∞-lite0", "n = 6 images are few: half as many would give 80"),
+        (
+            "coverage-lite0",
+            "n = 6 images are few beside 20 real ones: those of a perfect generator",
+        ),
+    ],
+)
+def test_other_figures_of_few_images_are_marked_too(client, board, name, note):
     few = factories.pool(factories.generator("Cleo", of=board.dataset))
-    measured(
-        few, figure("FD∞-lite0", 40.0, note="n = 6 images are few: half as many would give 80")
-    )
+    measured(few, figure(name, 40.0, note=note))
     for page in (
-        board_page(client, columns=["FD∞-lite0"]),
+        board_page(client, columns=[name]),
         client.get(reverse("pool", args=[few.pk])).content.decode(),
     ):
-        assert "Of few images: n = 6 images are few: half as many would give 80" in page
+        assert f"Of few images: {note}" in page

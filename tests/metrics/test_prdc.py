@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,18 @@ def test_values_are_those_of_the_package_prdc(recorded):
     got = values(prdc(recorded.a, recorded.b, k=5))
     assert got == pytest.approx(tuple(theirs.values()), rel=1e-15)
     assert list(theirs) == ["precision", "recall", "density", "coverage"]
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(200, 30, 5), (60, 60, 1), (90, 20, 2)])
+def test_coverage_of_few_images_says_what_a_perfect_generator_has(n, m, k):
+    found = [prdc(normal(n, 3, i), normal(m, 3, 100 + i), k=k).coverage for i in range(40)]
+    told = float(re.search(r"perfect generator would cover ([\d.]+) of", found[0].note)[1])
+    assert told == pytest.approx(np.mean([each.value for each in found]), abs=0.02)
+    assert found[0].note.startswith(f"n = {m} images are few beside {n} real ones")
+
+
+def test_coverage_of_as_many_images_as_real_ones_needs_no_word():
+    assert prdc(normal(50, 2, 0), normal(50, 2, 1)).coverage.note == ""
 
 
 @pytest.mark.parametrize("block", [16, 2048])

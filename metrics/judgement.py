@@ -24,6 +24,12 @@ from pools.store import UNLABELLED, Labels
 MOST = 50_000
 """Images of each set that are looked at: nearest neighbours take time as the square of n."""
 
+UNTOLD = (
+    "It may also be that they show more of a kind of image whose examples lie close together: where "
+    "all images have classes, they are compared within these."
+)
+"""What is said of samples that seem closer, where nobody can tell their shares of the classes."""
+
 READ_IMAGES = 256
 SHARE = (0.0, 1.0)
 
@@ -83,7 +89,10 @@ def judge(
     if held_out and (classes := lacking(held_out, fake)) is not None:
         found = _judged(train, held_out.of_classes(classes), fake, seed)
         return replace(found, words=f"{found.words} {_beside(len(classes))}")
-    return _judged(train, held_out, fake, seed)
+    found = _judged(train, held_out, fake, seed)
+    if found.verdict == "close" and _classes(held_out, fake) is None:
+        return replace(found, words=f"{found.words} {UNTOLD}")
+    return found
 
 
 def lacking(held_out: PoolFeatures, fake: PoolFeatures) -> Labels | None:

@@ -102,10 +102,12 @@ def test_new_images_with_more_of_one_class_are_judged_within_classes(pixels):
     sets = {"train": ArrayPool(*train), "extractor": pixels, "metrics": ["memorisation"]}
     across = measure(ArrayPool(*held_out), ArrayPool(fake[kept]), **sets).memorisation
     assert across.verdict == "close"
+    assert across.words.endswith("where all images have classes, they are compared within these.")
     within = measure(ArrayPool(*held_out), ArrayPool(fake[kept], labels[kept]), **sets).memorisation
     assert within.verdict == "none"
     assert abs(within.c_t.value) < 2
     assert within.c_t.method.endswith("within classes")
+    assert "classes" not in within.words
 
 
 def test_large_sets_are_judged_by_their_first_images(images, pixels, monkeypatch):

@@ -85,7 +85,7 @@ def _exact(n: int) -> str:
 
 def _closeness(verdict: str, closeness: Estimate) -> str:
     low, high = _bounds(closeness)
-    figures = f"C_T {closeness.value:.1f}, 95 % interval {low:.1f} to {high:.1f}".replace("-", "−")
+    figures = f"C_T {closeness.value:.2f}, 95 % interval {low:.2f} to {high:.2f}".replace("-", "−")
     if verdict == "close":
         return (
             "Samples lie closer to the training images than held-out real images do "

@@ -132,8 +132,8 @@ def plot_of(marks: Sequence[Mark], name: str, line: Line | None) -> IntervalPlot
 
 def short(number: str) -> str:
     """
-    >>> short("10.0"), short("−0.50"), short("1000")
-    ('10', '−0.5', '1000')
+    >>> short("10.0"), short("−0.50"), short("1,000")
+    ('10', '−0.5', '1,000')
     """
     return number.rstrip("0").rstrip(".") if "." in number else number
 

@@ -129,8 +129,7 @@ def _stop(best: Score, last: Score) -> str:
 def _with_interval(score: Score) -> str:
     if score.low is None or score.high is None:
         return score.shown
-    write = figure(score.name).write
-    return f"{score.shown} [{write(score.low)}, {write(score.high)}]"
+    return f"{score.shown} ({score.shown_interval})"
 
 
 def _moment(score: Score, x: Axis, y: Axis, *, is_best: bool) -> Moment:

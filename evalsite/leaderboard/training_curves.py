@@ -36,6 +36,18 @@ class Kind:
     shows: Callable[[str], bool]
     is_log: bool = False
     ends: tuple[float, float] | None = None
+    is_share: bool = False
+    """Whether its values are written as percentages."""
+
+    def write(self, value: float) -> str:
+        """
+        >>> Kind("", "", bool).write(0.71875), Kind("", "", bool, is_share=True).write(0.71875)
+        ('0.719', '71.9 %')
+        """
+        return f"{told(100 * value, 3)} %" if self.is_share else told(value, 3)
+
+    def tick(self, value: float) -> str:
+        return f"{100 * value:g} %" if self.is_share else f"{value:g}"
 
 
 ALONE = {
@@ -64,6 +76,7 @@ KINDS = (
         "The share of images that the discriminator takes for real. At 50 % of both it cannot tell.",
         CALLS.__contains__,
         ends=(0.0, 1.0),
+        is_share=True,
     ),
     Kind(
         "Samples beside real images",
@@ -76,6 +89,7 @@ KINDS = (
         "The share of samples that nearly are training images: about 0 for a perfect generator.",
         "copied".__eq__,
         ends=(0.0, 1.0),
+        is_share=True,
     ),
 )
 
@@ -132,9 +146,9 @@ def _curves(
     return Curves(
         kind.title,
         kind.caption,
-        [_line(name, points, x, y) for name, points in series.items()],
+        [_line(name, points, kind, x, y) for name, points in series.items()],
         x.ticks((0, x.high), lambda images: f"{images:,.0f}"),
-        y.ticks(ticks, lambda value: f"{value:g}"),
+        y.ticks(ticks, kind.tick),
     )
 
 
@@ -168,9 +182,9 @@ def _powers(axis: Axis) -> list[float]:
     return [10.0**power for power in range(first, last + 1, -(-(last - first) // 4))]
 
 
-def _line(name: str, points: Sequence[tuple[int, float]], x: Axis, y: Axis) -> Line:
+def _line(name: str, points: Sequence[tuple[int, float]], kind: Kind, x: Axis, y: Axis) -> Line:
     places = " ".join(f"{x.at(seen):.1f},{y.at(value):.1f}" for seen, value in points)
-    return Line(name, _label(name), places, told(points[-1][1], 3))
+    return Line(name, _label(name), places, kind.write(points[-1][1]))
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -14,15 +14,15 @@ def percent(value: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    return f"{value:.0f}"
+    return f"{value:,.0f}"
 
 
 def decimals(places: int) -> Callable[[float], str]:
     """
-    >>> decimals(2)(-1.5), decimals(2)(-0.001)
-    ('−1.50', '0.00')
+    >>> decimals(2)(-1.5), decimals(2)(-0.001), decimals(2)(1234.5)
+    ('−1.50', '0.00', '1,234.50')
     """
-    return lambda value: f"{value:z.{places}f}".replace("-", "−")
+    return lambda value: f"{value:z,.{places}f}".replace("-", "−")
 
 
 def distance(value: float) -> str:

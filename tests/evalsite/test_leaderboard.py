@@ -421,9 +421,9 @@ def test_a_censored_threshold_is_a_bound_on_the_board(client, study, pools):
     note = "2 of 2 blocks at the ceiling"
     Score.objects.create(**place, name="threshold_ms", value=1000, details=details, note=note)
     page = board_page(client, protocol="flash")
-    assert rows_of(page)["ada"][2][:2] == ["≥", "1000"]
+    assert rows_of(page)["ada"][2][:2] == ["≥", "1,000"]
     assert note in page
-    assert "Threshold of Ada: ≥ 1000" in page
+    assert "Threshold of Ada: ≥ 1,000" in page
 
 
 def test_a_scatter_says_how_far_a_metric_agrees_with_people(client, study, pools):

@@ -52,7 +52,7 @@ def test_one_generator_is_neither_highest_nor_lowest():
 
 def test_a_censored_threshold_is_written_as_a_bound():
     bars = plot_of([mark(value=1000, low=900, high=1000, bound="≥ ")], "threshold_ms", None).bars
-    assert bars[0].words.replace("\N{NO-BREAK SPACE}", " ") == "≥ 1000 ms (900 to 1000)"
+    assert bars[0].words.replace("\N{NO-BREAK SPACE}", " ") == "≥ 1,000 ms (900 to 1,000)"
 
 
 def test_log_strengths_below_zero_stay_on_their_axis():

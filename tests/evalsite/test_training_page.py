@@ -101,6 +101,8 @@ def test_each_kind_of_value_has_its_picture_and_others_one_each():
     by_title = {each.title: each for each in curves}
     assert by_title["Called real"].lines[0].points == f"60.0,{HEIGHT / 2} 120.0,{HEIGHT / 2}"
     assert by_title["Losses"].finding == "Losses: discriminator 1, generator 2"
+    assert by_title["Called real"].finding == "Called real: real images 50 %, generated images 25 %"
+    assert [tick.label for tick in by_title["Called real"].y_ticks][-1] == "100 %"
 
 
 def test_everything_that_a_conditional_run_watches_is_drawn():
@@ -220,17 +222,17 @@ def test_the_best_moment_is_marked_and_a_last_that_is_clearly_worse_is_said_so(c
     checkpoint(trained, 1000, 41.25, 39.75, 42.75)
     checkpoint(trained, 1500, 55.0, 53.0, 57.0)
     page = page_of(client, trained)
-    assert "Best after 1,000 images: 41.25 [39.75, 42.75]." in page
-    assert "The last is worse, 55.00 [53.00, 57.00]: the intervals do not touch." in page
+    assert "Best after 1,000 images: 41.25 (39.75 to 42.75)." in page
+    assert "The last is worse, 55.00 (53.00 to 57.00): the intervals do not touch." in page
     assert page.count("is-best") == 1
 
 
 @pytest.mark.parametrize(
     ("last", "words"),
     [
-        ((42.0, 40.0, 44.0), "The last, 42.00 [40.00, 44.00], is not clearly worse."),
+        ((42.0, 40.0, 44.0), "The last, 42.00 (40.00 to 44.00), is not clearly worse."),
         ((39.0, 38.0, 40.0), "That is the last: longer may be better."),
-        ((55.0, None, None), "Best after 500 images: 41.00 [40.00, 42.00]."),
+        ((55.0, None, None), "Best after 500 images: 41.00 (40.00 to 42.00)."),
     ],
 )
 def test_a_difference_within_the_intervals_is_no_reason_to_stop(trained, last, words):

@@ -31,6 +31,7 @@ class SweepAdmin(KeepingAdmin):
     """Its trainings go with their generators, one by one, and it can go after them."""
 
     list_display = ["name", "dataset", "search", "owner", "created_at"]
+    list_select_related = ["dataset", "owner"]
     search_fields = ["name", "owner__email"]
 
     def why_stays(self, obj: Sweep) -> str:
@@ -42,6 +43,7 @@ class TrainingRunAdmin(admin.ModelAdmin):
     """It goes with its generator, and so do its files."""
 
     list_display = ["__str__", "state", "images_seen", "images_total", "attempts", "queued_at"]
+    list_select_related = ["generator"]
     list_filter = ["state"]
     exclude = ["checkpoint"]
     readonly_fields = ["config", "seed", "images_seen", "kept_as"]

@@ -21,6 +21,7 @@ class DeletingAdmin(KeepingAdmin):
 @admin.register(Generator)
 class GeneratorAdmin(DeletingAdmin):
     list_display = ["name", "kind", "dataset", "owner", "created_at"]
+    list_select_related = ["dataset", "owner"]
     list_filter = ["kind", "dataset"]
     search_fields = ["name", "owner__email"]
     exclude = ["file"]
@@ -41,6 +42,7 @@ class GeneratorAdmin(DeletingAdmin):
 @admin.register(Pool)
 class PoolAdmin(DeletingAdmin):
     list_display = ["__str__", "state", "progress", "attempts", "queued_at", "finished_at"]
+    list_select_related = ["dataset", "generator__dataset"]
     list_filter = ["state"]
     readonly_fields = ["count", "seed", "images_seen", "content_hash", "split"]
 

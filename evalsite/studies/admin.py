@@ -11,6 +11,7 @@ FROZEN = ["code", "owner", "dataset", "protocol", "design", "design_hash", "open
 @admin.register(Study)
 class StudyAdmin(admin.ModelAdmin):
     list_display = ["name", "code", "protocol", "dataset", "state", "owner", "opened_at"]
+    list_select_related = ["dataset", "owner"]
     list_filter = ["state", "protocol", "dataset"]
     fields = ["name", "state", *FROZEN]
     readonly_fields = FROZEN
@@ -26,6 +27,7 @@ class StudyAdmin(admin.ModelAdmin):
 @admin.register(Observer)
 class ObserverAdmin(admin.ModelAdmin):
     list_display = ["__str__", "counts", "simulated", "consented_at", "finished_at"]
+    list_select_related = ["study"]
     list_filter = ["counts", "simulated"]
     exclude = ["token"]
 

@@ -17,7 +17,7 @@ from evalsite.catalog.models import Pool
 from evalsite.studies.language import is_for_people
 from evalsite.studies.models import Study
 from pools import stimulus
-from pools.errors import is_of_full_disk
+from pools.errors import PoolError, is_of_full_disk
 
 PAIR_SIDE_PX = 160
 SHOWN = 6
@@ -38,9 +38,14 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """What an error comes to; researchers are told of a full disk, for which they can do something."""
-    if is_of_full_disk(sys.exc_info()[1]) and not is_for_people(request):
+    """What an error comes to; researchers are told of what they, or who runs the site, can do something for."""
+    error = sys.exc_info()[1]
+    if is_for_people(request):
+        return server_error(request)
+    if is_of_full_disk(error):
         return HttpResponse(loader.render_to_string("507.html"), status=507)
+    if isinstance(error, PoolError):
+        return HttpResponse(loader.render_to_string("503.html"), status=503)
     return server_error(request)
 
 

@@ -1,5 +1,6 @@
 """Pages on which people play with trained generators, and what these pages ask for."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -20,7 +21,11 @@ from evalsite.play.asked import read_json, read_point, read_points
 from evalsite.play.forms import TurnForm
 from evalsite.play.models import Export
 from evalsite.play.networks import network_of
+from evalsite.play.seats import RETRY_AFTER_S, Busy, seat
 from evalsite.play.showing import LARGE_PX, LARGEST_PX, THUMB_PX, as_address, as_addresses, multiple
+from pools.errors import PoolError
+
+logger = logging.getLogger(__name__)
 
 FEWEST_STEPS, MOST_STEPS = 2, 40
 FROM_NOISE = "none"
@@ -49,16 +54,29 @@ def _answers(*, translates: bool) -> Callable[[Answer], Callable[..., HttpRespon
         def view(request: HttpRequest, slug: str) -> HttpResponse:
             found = _trained(slug, translates=translates)
             try:
-                return JsonResponse(answer(request, found))
-            except Refused as error:
-                return JsonResponse({"error": str(error)}, status=400)
-            except Export.DoesNotExist:
-                words = "The network is not ready for the browser yet: reload the page."
-                return JsonResponse({"error": words}, status=409)
+                with seat():
+                    return JsonResponse(answer(request, found))
+            except (Refused, Export.DoesNotExist, PoolError, Busy) as error:
+                return _refusal(error)
 
         return view
 
     return decorate
+
+
+def _refusal(error: Exception) -> JsonResponse:
+    """What is wrong, in words for the page."""
+    if isinstance(error, Refused):
+        return JsonResponse({"error": str(error)}, status=400)
+    if isinstance(error, Export.DoesNotExist):
+        words = "The network is not ready for the browser yet: reload the page."
+        return JsonResponse({"error": words}, status=409)
+    if isinstance(error, Busy):
+        words = "Many people play with networks just now: try again in a moment."
+        return JsonResponse({"error": words}, status=503, headers={"Retry-After": RETRY_AFTER_S})
+    logger.error("%s", error)
+    words = "The real images cannot be read: tell whoever runs this site."
+    return JsonResponse({"error": words}, status=500)
 
 
 def _waits(request: HttpRequest, generator: Generator, title: str) -> HttpResponse | None:

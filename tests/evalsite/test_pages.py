@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from evalsite.catalog import views
 from evalsite.studies import api
+from pools.errors import PoolError
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -122,10 +123,13 @@ def test_the_front_page_leads_to_open_studies(client, study):
     [
         (OSError(errno.ENOSPC, "No space left on device"), 507, "The disk is full"),
         (OperationalError("database or disk is full"), 507, "Delete pools or generators"),
+        (PoolError("there is no readable pool at /pools/7.zarr"), 503, "cannot be read"),
         (OSError("absent"), 500, "Something broke on our side"),
     ],
 )
-def test_a_full_disk_is_told_from_a_fault_of_ours(logged_in, monkeypatch, error, status, words):
+def test_a_full_disk_and_lost_images_are_told_from_a_fault_of_ours(
+    logged_in, monkeypatch, error, status, words
+):
     def break_down(*_, **__):
         raise error
 

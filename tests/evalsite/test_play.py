@@ -1,6 +1,7 @@
 """Playing with trained generators: what their pages ask for, what they get, and what is refused in words."""
 
 import json
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from evalsite.play import neighbours
 from evalsite.play.asked import MOST_POINTS, MOST_SAMPLES
 from evalsite.play.models import Export
 from evalsite.play.networks import network_of
+from evalsite.play.seats import RETRY_AFTER_S, SEATS, seat
 from generators import playing
 from generators.config import load_config
 from generators.playing import Network, codes, conditions, reduced
 from generators.training import Trainer
+from pools import store
 from tests import factories
 from tests.evalsite.playing import exported, seen, trained
 from tests.generators.known import CLASSES, PX, Z_DIM, drawing, weights
@@ -212,6 +215,30 @@ def test_the_nearest_training_images_are_shown_with_their_distance(client, forge
     for place, index in enumerate(np.argsort(distances)[: neighbours.SHOWN]):
         assert said["nearest"][place]["distance"] == pytest.approx(distances[index], abs=0.06)
         assert (seen(said["nearest"][place]["image"]) == real[index, ..., 0]).all()
+
+
+def test_who_finds_every_seat_taken_is_told_when_to_ask_again(client, forger):
+    asked = {"points": [{"start": [ONE]}]}
+    with ExitStack() as taken:
+        for _ in range(SEATS):
+            taken.enter_context(seat())
+        refused = ask(client, forger, "draw", asked)
+    assert refused.status_code == 503
+    assert refused["Retry-After"] == str(RETRY_AFTER_S)
+    assert "try again in a moment" in refused.json()["error"]
+    assert ask(client, forger, "draw", asked).status_code == 200
+
+
+def test_a_seat_is_free_again_after_what_went_wrong(client, forger):
+    for _ in range(SEATS + 1):
+        assert ask(client, forger, "draw", {"points": []}).status_code == 400
+
+
+def test_training_images_that_are_gone_are_told_in_words(client, forger):
+    store.remove(forger.dataset.train_pool.url)
+    refused = ask(client, forger, "nearest", {"point": {"start": [ONE]}})
+    assert refused.status_code == 500
+    assert "cannot be read" in refused.json()["error"]
 
 
 def test_of_a_large_pool_parts_are_looked_through_evenly(monkeypatch):

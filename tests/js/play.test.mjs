@@ -196,6 +196,18 @@ test("the answer is read and the page's token sent", async () => {
   assert.deepEqual(asked, { address: "/draw/", method: "POST", headers: { "X-CSRFToken": "abc" }, body: "{}" });
 });
 
+test("a busy server is asked again after the pause that it names, and not for ever", async () => {
+  const busy = () =>
+    new Response('{"error": "busy"}', { status: 503, headers: { "Content-Type": "application/json", "Retry-After": "2" } });
+  const replies = [busy(), busy(), await reply(200, '{"images": []}')()];
+  const pauses = [];
+  const pause = async (ms) => pauses.push(ms);
+  assert.deepEqual(await post("/draw/", "{}", { token: "", fetch: async () => replies.shift(), pause }), { images: [] });
+  assert.deepEqual(pauses, [2000, 2000]);
+  await assert.rejects(post("/draw/", "{}", { token: "", fetch: async () => busy(), pause }), /^Error: busy$/);
+  assert.equal(pauses.length, 5);
+});
+
 test("what is wrong is said in words: the server's own, or that it is out of order or away", async () => {
   const failing = (fetch) =>
     post("/draw/", "{}", { token: "", fetch }).then(assert.fail, (error) => {

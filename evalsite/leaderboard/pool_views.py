@@ -75,6 +75,7 @@ def _training(run: TrainingRun) -> dict[str, Any]:
     return {
         "verdicts": verdicts(run, moments),
         "is_watched": bool(moments),
+        "has_diverged": any(moment.error for moment in moments[-1:]),
         "is_judged": is_judged(run, moments),
         "curves": training_curves(moments, run.images_total),
         "sheets": sheets_of(run),

@@ -7,7 +7,7 @@ from django.urls import reverse
 from PIL import Image
 
 from evalsite.catalog import services, training, training_recipes
-from evalsite.catalog.models import Generator, Pool
+from evalsite.catalog.models import Generator, Pool, TrainingRun
 from evalsite.jobs import JobState
 from evalsite.leaderboard.models import Measurement, Score
 from evalsite.leaderboard.quality import best_of, is_clearly_worse, qualities
@@ -398,3 +398,13 @@ def test_a_pool_of_more_pictures_than_there_are_inputs_is_refused(train, config,
 def test_the_sizes_that_are_refused_are_those_of_the_networks():
     ours = (training_recipes.SMALLEST_PX, training_recipes.LARGEST_PX)
     assert ours == (shape.SMALLEST_PX, shape.LARGEST_PX)
+
+
+def test_a_diverged_training_is_not_offered_to_be_resumed(client, trained):
+    watch(trained, WELL)
+    TrainingRun.jobs.update(state=JobState.FAILED)
+    assert "Resume the training" in page_of(client, trained)
+    services.record_divergence(trained.run, images_seen=240, error="g_loss became nan")
+    page = page_of(client, trained)
+    assert "Resume the training" not in page
+    assert "it would come to the same" in page

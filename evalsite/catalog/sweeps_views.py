@@ -45,9 +45,19 @@ def cancel_sweep(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Sweep, slug=slug)
     require_change(request, found)
     if sum(jobs.cancel(run) for run in found.runs.all()):
-        messages.success(
-            request, "Cancelled. What was trained is kept: each training can be resumed."
-        )
+        messages.success(request, "Cancelled. What was trained is kept: Resume goes on from there.")
     else:
         messages.error(request, "All its trainings have ended already.")
+    return redirect(found)
+
+
+@login_required
+@require_POST
+def resume_sweep(request: HttpRequest, slug: str) -> HttpResponse:
+    """What failed stays as it is: it would fail again, or has a page that says why."""
+    found = get_object_or_404(Sweep, slug=slug)
+    require_change(request, found)
+    cancelled = found.runs.filter(state=jobs.JobState.CANCELLED)
+    if not sum(jobs.retry(run) for run in cancelled):
+        messages.error(request, "None of its trainings is cancelled.")
     return redirect(found)

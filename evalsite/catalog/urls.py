@@ -22,6 +22,7 @@ urlpatterns = [
     path("sweeps/", sweeps_views.sweeps, name="sweeps"),
     path("sweeps/new/", sweeps_views.new_sweep, name="new_sweep"),
     path("sweeps/<slug:slug>/cancel/", sweeps_views.cancel_sweep, name="cancel_sweep"),
+    path("sweeps/<slug:slug>/resume/", sweeps_views.resume_sweep, name="resume_sweep"),
     path("pools/<int:pk>/sheet.png", views.pool_sheet, name="pool_sheet"),
     path("sheets/<int:pk>.png", views.sheet, name="sheet"),
 ]

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from evalsite.accounts.rights import may_change
 from evalsite.catalog.models import Sweep
 from evalsite.catalog.stamps import is_same, nothing_new
-from evalsite.jobs import count_ahead
+from evalsite.jobs import JobState, count_ahead
 from evalsite.leaderboard.sweep_page import headings, in_order, plot, rows_of, stamp_of
 
 
@@ -32,6 +32,7 @@ def sweep(request: HttpRequest, slug: str) -> HttpResponse:
         "may_change": may_change(request, found),
         "is_live": any(row.is_unfinished for row in rows),
         "is_training": any(row.run.is_unfinished for row in rows),
+        "is_cancelled": any(row.run.state == JobState.CANCELLED for row in rows),
         "order": order,
         "as_of": stamp,
     }

@@ -319,6 +319,29 @@ def test_a_sweep_is_cancelled_whole_by_its_owner_alone(client, sweep, logged_in)
     assert run.state == JobState.QUEUED
 
 
+def test_what_was_cancelled_of_a_sweep_is_resumed_whole_by_its_owner_alone(
+    client, sweep, logged_in
+):
+    made = sweep()
+    address = reverse("resume_sweep", args=[made.slug])
+    assert address not in client.get(made.get_absolute_url()).content.decode()
+    page = client.post(address, follow=True).content.decode()
+    assert "None of its trainings is cancelled." in page
+    done, *others = made.runs.all()
+    TrainingRun.jobs.filter(pk=done.pk).update(state=JobState.FAILED)
+    client.post(reverse("cancel_sweep", args=[made.slug]))
+    assert address in client.get(made.get_absolute_url()).content.decode()
+    client.force_login(factories.user())
+    assert client.post(address).status_code == 403
+    client.force_login(logged_in)
+    client.post(address)
+    done.refresh_from_db()
+    assert done.state == JobState.FAILED
+    resumed = made.runs.exclude(pk=done.pk)
+    assert set(resumed.values_list("state", flat=True)) == {JobState.QUEUED}
+    assert len(resumed) == len(others) > 1
+
+
 def test_a_training_of_a_sweep_leads_back_to_it_and_sweeps_are_listed(client, sweep):
     made = sweep()
     generator = made.runs.first().generator

@@ -91,7 +91,7 @@ def test_a_training_is_looked_through_put_to_people_and_compared(site, trained, 
     log_in(page, site)
     page.goto(trained[0])
     expect(page.get_by_text("vanishing-gradient")).to_be_visible()
-    expect(page.get_by_text("Best after 6,000 images: 40.00 [38.00, 42.00].")).to_be_visible()
+    expect(page.get_by_text("Best after 6,000 images: 40.00 (38.00 to 42.00).")).to_be_visible()
     assert_accessible(page)
 
     slider, sheet = page.locator("#sheet-slider"), page.locator("#sheet")

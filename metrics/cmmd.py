@@ -47,4 +47,9 @@ def _terms(rows: Floats, centre: Floats) -> Floats:
     return np.asarray(-(rows**2).sum(axis=1) / (2 * SIGMA**2))
 
 
-GAUSSIAN = Kernel(lambda d: 1 / SIGMA**2, _terms, lambda power: np.exp(power, out=power))
+def _exp(power: Floats) -> Floats:
+    """Of minus half a squared distance, which rounding may leave above 0."""
+    return np.exp(np.minimum(power, 0, out=power), out=power)
+
+
+GAUSSIAN = Kernel(lambda d: 1 / SIGMA**2, _terms, _exp)

@@ -66,3 +66,8 @@ def test_refusals_are_named():
         cmmd(x, x[:, :3])
     with pytest.raises(NotFinite, match="first in image 0"):
         cmmd(x * np.nan, x)
+
+
+def test_large_features_that_are_alike_do_not_overflow():
+    large = 1e12 * embeddings(40, seed=1)
+    assert np.isfinite(cmmd(large, large + 1.0).value)

@@ -22,6 +22,7 @@ SHAPE = (3, 32, 32)
 BATCH_BYTES = IMAGES_PER_BATCH * 3 * 32 * 32
 NEEDED_GLOBALS = frozenset(
     {"numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct"}
+    | {"numpy.core.numeric _frombuffer", "numpy._core.numeric _frombuffer"}
     | {"numpy ndarray", "numpy dtype", "_codecs encode"}
 )
 """What a batch names, as Python 2 wrote it, or Python 3 once more."""
@@ -35,9 +36,10 @@ EXECUTING = frozenset(
 )
 STRINGS = frozenset(
     {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}
-    | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
+    | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 )
 ORDERS: dict[str, Literal["C", "F"]] = {"NEWFALSE": "C", "NEWTRUE": "F"}
+LETTERS: dict[bytes, Literal["C", "F"]] = {b"C": "C", b"F": "F"}
 INTEGERS = frozenset({"INT", "LONG", "LONG1", "BININT", "BININT1", "BININT2"})
 
 
@@ -65,9 +67,9 @@ def read_batch(data: bytes) -> tuple[Images, Labels]:
     """Images (10,000, 32, 32, 3) and labels (10,000,) of one batch, taken from its pickle's tokens.
 
     A batch holds one long string, the pixels, preceded by whether they are stored column by
-    column, and after the key `labels` a list of small integers. Nothing is unpickled: a token
-    that names any function or class beyond those that rebuild a NumPy array raises
-    SourceError, as does a batch that is not complete.
+    column (protocol 5: followed by it), and after the key `labels` a list of small integers.
+    Nothing is unpickled: a token that names any function or class beyond those that rebuild a
+    NumPy array raises SourceError, as does a batch that is not complete.
     """
     pixels, order, labels = _tokens(data)
     if not pixels or len(labels) != IMAGES_PER_BATCH:
@@ -80,20 +82,26 @@ def read_batch(data: bytes) -> tuple[Images, Labels]:
         raise SourceError(
             f"CIFAR-10's labels are 0 to {MAX_LABEL}, got {classes.min()} to {classes.max()}"
         )
+    if order is None:
+        raise SourceError("a CIFAR-10 batch says whether its pixels are stored row by row")
     return _images(pixels, order), classes
 
 
-def _tokens(data: bytes) -> tuple[bytes, Literal["C", "F"], list[Any]]:
-    """The pixels of a batch, the order they are stored in, and the labels."""
+def _tokens(data: bytes) -> tuple[bytes, Literal["C", "F"] | None, list[Any]]:
+    """The pixels of a batch, the order they are stored in if it is said, and the labels."""
     pixels, key, labels = b"", b"", []
-    order: Literal["C", "F"] = "C"
+    order: Literal["C", "F"] | None = None
     for name, argument in _opcodes(data):
         if name in EXECUTING and argument not in NEEDED_GLOBALS:
             raise SourceError(
                 f"a pickle that calls {argument or name} is no CIFAR-10 batch as it was published"
             )
-        if name in STRINGS and (text := _bytes(argument)) != ENCODING:
+        if name == "STACK_GLOBAL" and argument.endswith(" _frombuffer"):
+            order = None  # it follows
+        elif name in STRINGS and (text := _bytes(argument)) != ENCODING:
             key = text
+            if pixels and not order:
+                order = LETTERS.get(text)
         elif name in INTEGERS and key == b"labels":
             labels.append(argument)
         elif name in ORDERS and not pixels:

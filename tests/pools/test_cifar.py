@@ -8,11 +8,19 @@ import warnings
 import numpy as np
 import pytest
 
+from pools import cifar
 from pools.cifar import EXECUTING, read_batch
 from pools.errors import SourceError
 from pools.sources import load, open_source
 
-COUNT = 10_000
+COUNT = 100
+"""Images a batch here: 10,000 are read by one test."""
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(cifar, "IMAGES_PER_BATCH", COUNT)
+    monkeypatch.setattr(cifar, "BATCH_BYTES", COUNT * 3072)
 
 
 def text(value):
@@ -57,10 +65,14 @@ def batch(pixels, labels, before_stop=b""):
     )
 
 
+def random_content(count):
+    rng = np.random.default_rng(3)
+    return rng.integers(0, 256, (count, 3072), np.uint8), rng.integers(0, 10, count)
+
+
 @pytest.fixture(scope="module")
 def content():
-    rng = np.random.default_rng(3)
-    return rng.integers(0, 256, (COUNT, 3072), np.uint8), rng.integers(0, 10, COUNT)
+    return random_content(COUNT)
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +87,13 @@ def test_the_batches_made_here_are_what_pickle_reads(content, data):
     assert unpickled[b"labels"] == content[1].tolist()
 
 
-def test_a_batch_is_read_as_pickle_would_read_it(content, data):
-    images, labels = read_batch(data)
-    assert images.shape == (COUNT, 32, 32, 3)
-    np.testing.assert_array_equal(images.transpose(0, 3, 1, 2).reshape(COUNT, -1), content[0])
-    np.testing.assert_array_equal(labels, content[1])
+def test_a_batch_is_read_as_pickle_would_read_it(monkeypatch):
+    monkeypatch.undo()
+    pixels, classes = random_content(10_000)
+    images, labels = read_batch(batch(pixels, classes))
+    assert images.shape == (10_000, 32, 32, 3)
+    np.testing.assert_array_equal(images.transpose(0, 3, 1, 2).reshape(10_000, -1), pixels)
+    np.testing.assert_array_equal(labels, classes)
 
 
 def test_pixels_that_are_stored_column_by_column_are_read_rightly(content, data):
@@ -91,7 +105,7 @@ def test_pixels_that_are_stored_column_by_column_are_read_rightly(content, data)
 
 @pytest.mark.parametrize("order", "CF")
 @pytest.mark.parametrize("key", [str, str.encode])
-@pytest.mark.parametrize("protocol", [2, 3, 4])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_a_batch_that_python_3_wrote_again_is_read(content, data, protocol, key, order):
     again = {
         key("batch_label"): key("testing batch 1 of 1"),
@@ -102,6 +116,25 @@ def test_a_batch_that_python_3_wrote_again_is_read(content, data, protocol, key,
     images, labels = read_batch(pickle.dumps(again, protocol))
     np.testing.assert_array_equal(images, read_batch(data)[0])
     np.testing.assert_array_equal(labels, content[1])
+
+
+def test_columns_are_never_taken_for_rows(content):
+    """An order that the pickle only refers to, as a string that it gave before, is refused."""
+    stolen = {
+        "F": "F",
+        "labels": content[1].tolist(),
+        "data": np.asfortranarray(content[0]),
+    }
+    with pytest.raises(SourceError, match="whether its pixels are stored row by row"):
+        read_batch(pickle.dumps(stolen, 5))
+
+
+def test_an_array_that_may_not_be_written_to_is_read(content):
+    pixels = content[0].copy(order="F")
+    pixels.flags.writeable = False
+    again = {"shuffled": False, "labels": content[1].tolist(), "data": pixels}
+    images, _ = read_batch(pickle.dumps(again, 5))
+    np.testing.assert_array_equal(images.transpose(0, 3, 1, 2).reshape(COUNT, -1), content[0])
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
@@ -158,11 +191,9 @@ def test_a_pickle_that_asks_for_a_huge_memo_costs_nothing(tree):
 
 def test_a_batch_that_is_not_complete_is_refused(content):
     pixels, labels = content
-    with pytest.raises(
-        SourceError, match="30,720,000 bytes of pixels and 10,000 labels, got 0 and 10,000"
-    ):
+    with pytest.raises(SourceError, match="307,200 bytes of pixels and 100 labels, got 0 and 100"):
         read_batch(batch(pixels[:-1].copy(), labels))
-    with pytest.raises(SourceError, match="got 30,720,000 and 9,999"):
+    with pytest.raises(SourceError, match="got 307,200 and 99"):
         read_batch(batch(pixels, labels[:-1]))
 
 

@@ -1,4 +1,4 @@
-"""/, /healthz and the live pair."""
+"""/, its icon, /healthz and the live pair."""
 
 from django.urls import path
 
@@ -6,6 +6,7 @@ from evalsite.home import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("healthz", views.healthz, name="healthz"),
     path("pair/", views.pair, name="pair"),
     path("pair/answer/", views.answer_pair, name="answer_pair"),

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template import loader
+from django.templatetags.static import static
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.defaults import server_error
@@ -35,6 +36,12 @@ def home(request: HttpRequest) -> HttpResponse:
         "has_pair": Pool.jobs.of_generators().ready().exists(),
     }
     return render(request, "home/home.html", context)
+
+
+@require_safe
+def favicon(_: HttpRequest) -> HttpResponse:
+    """Where browsers look that no page has told of the icon."""
+    return redirect(static("icon.svg"))
 
 
 def broken(request: HttpRequest) -> HttpResponse:

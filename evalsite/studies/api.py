@@ -5,17 +5,19 @@ Nothing sent from here, in words, addresses, sizes or headers, tells a real imag
 
 import json
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from csp.decorators import csp_replace
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -49,10 +51,14 @@ def _require_observer(request: HttpRequest, code: str) -> Observer:
     return observer
 
 
+_framed_by_turk = csp_replace({"frame-ancestors": TURK_FRAMES})
+"""Mechanical Turk shows the consent in a frame of its page; nobody else may."""
+
+
 @never_cache
 @ensure_csrf_cookie
 @require_http_methods(["GET", "POST"])
-def take_part(request: HttpRequest, code: str) -> HttpResponse:
+def take_part(request: HttpRequest, code: str) -> HttpResponseBase:
     """Consent; whoever has given it goes on where they stopped."""
     study = get_object_or_404(Study.objects.select_related("dataset", "owner"), code=code)
     arrival = arrival_of(request.GET)
@@ -84,7 +90,10 @@ def take_part(request: HttpRequest, code: str) -> HttpResponse:
         "is_framed": is_framed,
         "pay": study.rules.payment,
     }
-    return _framed(render(request, "studies/take_part.html", context), arrival)
+    show = partial(render, template_name="studies/take_part.html", context=context)
+    if arrival.source == Observer.Source.MTURK:
+        return _framed_by_turk(xframe_options_exempt(show))(request)
+    return show(request)
 
 
 def _known(request: HttpRequest, study: Study, arrival: Arrival) -> Observer | None:
@@ -113,14 +122,6 @@ def _go_on(request: HttpRequest, observer: Observer) -> HttpResponse:
 def _catch_screens(study: Study) -> int:
     """Screens that catch trials add; in a grid they add none."""
     return 0 if study.protocol == "select" else study.rules.catch_trials
-
-
-def _framed(response: HttpResponse, arrival: Arrival) -> HttpResponse:
-    """Mechanical Turk shows the consent in a frame of its page; nobody else may."""
-    if arrival.source == Observer.Source.MTURK:
-        response.xframe_options_exempt = True
-        response["Content-Security-Policy"] = TURK_FRAMES
-    return response
 
 
 @never_cache

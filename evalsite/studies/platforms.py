@@ -9,7 +9,7 @@ from evalsite.studies.models import Observer
 
 NAME = re.compile(r"[!-z|~]{1,80}")  # with braces it is a placeholder that nobody has filled in
 TURK_HOSTS = ("https://www.mturk.com", "https://workersandbox.mturk.com")
-TURK_FRAMES = "frame-ancestors https://worker.mturk.com https://workersandbox.mturk.com"
+TURK_FRAMES = ("https://worker.mturk.com", "https://workersandbox.mturk.com")
 PREVIEW = "ASSIGNMENT_ID_NOT_AVAILABLE"
 
 

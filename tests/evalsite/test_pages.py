@@ -38,6 +38,19 @@ def test_public_pages_answer_anyone_on_an_empty_site(client, name):
     assert client.get(reverse(name)).status_code == 200
 
 
+@pytest.mark.parametrize("name", [*PUBLIC, "admin:login"])
+def test_a_page_lets_no_script_run_but_the_files_of_the_site(client, name):
+    policy = client.get(reverse(name))["Content-Security-Policy"].split("; ")
+    assert {"default-src 'self'", "object-src 'none'", "frame-ancestors 'none'"} <= set(policy)
+    assert not any(directive.startswith("script-src") for directive in policy)
+
+
+def test_a_browser_that_was_told_of_no_icon_finds_it(client):
+    response = client.get("/favicon.ico")
+    assert response.status_code == 302
+    assert response["Location"].endswith("icon.svg")
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_public_pages_answer_anyone_on_a_filled_site(client, study, name):
     assert client.get(reverse(name)).status_code == 200

@@ -97,6 +97,27 @@ def test_samples_are_carried_by_mouse_and_drawn_at_once(visit):
     expect(result).to_be_hidden()
 
 
+@pytest.mark.parametrize(("keys", "slots"), [("ab", "a b c"), ("ft", "f t")])
+def test_what_was_asked_of_samples_that_are_gone_since_is_not_shown(visit, keys, slots):
+    page = visit("noise", reduced_motion="reduce")
+    expect(page.locator(".sample")).to_have_count(36)
+    held = []
+    page.route(re.compile("/(draw|walk)/$"), lambda route: held.append(route))
+    page.locator(".sample").first.focus()
+    for key in keys:
+        page.keyboard.press(key)
+    page.locator(f"[data-slot={keys[0]}] .held button").click()
+    for _ in range(100):
+        if held:
+            break
+        page.wait_for_timeout(50)
+    with page.expect_response(held[0].request.url) as answered:
+        held[0].continue_()
+    answered.value.finished()
+    page.wait_for_timeout(100)  # nothing is what is waited for
+    expect(section(page, slots).locator(".large")).to_be_hidden()
+
+
 def test_the_keyboard_alone_reaches_everything(visit):
     page = visit("noise", owner=True, reduced_motion="reduce")
     first = page.locator(".sample").first

@@ -119,13 +119,16 @@ for (const section of document.querySelectorAll("[data-equation]")) {
 
   async function drawAll(points) {
     const said = await askFor("draw", { points });
-    if (said) series.load(said.images, { labels, every, first });
+    if (said && isWhole()) series.load(said.images, { labels, every, first });
+  }
+
+  function isWhole() {
+    return slots.point(names) && (slots.in(names[1]).length || slots.in(names[2]).length);
   }
 
   for (const name of names) {
     benches.set(name, () => {
-      const isWhole = slots.point(names) && (slots.in(names[1]).length || slots.in(names[2]).length);
-      if (isWhole) drawn.ask(values.map((value) => slots.point(names, value)));
+      if (isWhole()) drawn.ask(values.map((value) => slots.point(names, value)));
       else series.hide();
     });
   }
@@ -148,10 +151,14 @@ for (const section of document.querySelectorAll("[data-walk]")) {
 
   async function walk(asked) {
     const said = await askFor("walk", asked);
-    if (!said) return;
+    if (!said || !isWhole()) return;
     series.load(said.images, { labels, every: 3, first: 0 });
     player.load(STEPS);
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) player.play();
+  }
+
+  function isWhole() {
+    return slots.point([from]) && slots.point([to]);
   }
 
   Object.assign(button, { type: "button", className: "button second" });
@@ -164,9 +171,8 @@ for (const section of document.querySelectorAll("[data-walk]")) {
   section.querySelector(".steering").append(button);
   for (const name of [from, to]) {
     benches.set(name, () => {
-      const [start, end] = [slots.point([from]), slots.point([to])];
       player.stop();
-      if (start && end) walked.ask({ from: start, to: end, steps: STEPS });
+      if (isWhole()) walked.ask({ from: slots.point([from]), to: slots.point([to]), steps: STEPS });
       else series.hide();
     });
   }

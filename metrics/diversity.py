@@ -58,7 +58,10 @@ def diversity(images: Images, extractor: object, *, pairs: int = PAIRS, seed: in
     steps = _steps(images, order, extractor)
     distances = np.concatenate([_distances(a, b) for a, b in steps])
     return Estimate(
-        float(distances.mean()), _se(distances), f"{len(distances):,} pairs, each image in two"
+        float(distances.mean()),
+        _se(distances),
+        f"{len(distances):,} pairs, each image in two",
+        freedom=len(distances) - 1,
     )
 
 

@@ -67,7 +67,7 @@ def frechet_estimate(real: ArrayLike | Gaussian, fake: ArrayLike | Gaussian) -> 
     if len(sample) < 3:
         return Estimate(value, None, "none: a jackknife needs at least 3 images")
     without = distances_without_each(reference, drawn, sample)
-    return Estimate(value, jackknife_se(without), "jackknife")
+    return Estimate(value, jackknife_se(without), "jackknife", freedom=len(sample) - 1)
 
 
 def _trace_of_root(real: Gaussian, fake: Gaussian, tolerance: float) -> tuple[float, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrics.errors import MetricError, TooFewImages
-from metrics.estimate import Z95, Estimate
+from metrics.estimate import Estimate, quantile
 from metrics.frechet import frechet_distance
 from metrics.frechet_jackknife import distances_without_each
 from metrics.gaussian import Gaussian
@@ -118,12 +118,12 @@ def _combined(
     without = distances_without_each(reference, Gaussian.of_rows(sample), sample)
     changes = carried * (without - without.mean())
     se = float(np.sqrt((n - 1) / n * (changes**2).sum()))
-    if value < -Z95 * se:
+    if value < -quantile(n - 1) * se:
         raise TooFewImages(
             f"{n:,} images are too few: their bias does not fall as 1/n yet, and taking it out "
             f"gives {value:.4g}, which is no distance"
         )
-    return Estimate(value, se, f"jackknife; {protocol}")
+    return Estimate(value, se, f"jackknife; {protocol}", freedom=n - 1)
 
 
 def _cautioned(found: Estimate, reference: Gaussian, sample: Rows, seed: int) -> Estimate:

@@ -44,7 +44,7 @@ def inception_score(probabilities: ArrayLike, *, splits: int = 10, seed: int = 0
     value = float(np.exp(divergences.mean() + sums.bias))
     se = float(value * divergences.std(ddof=1) / np.sqrt(n))
     published = sums.published(seed) if n >= splits else None
-    return Estimate(value, se, "delta method", published, _caution(n, sums.bias))
+    return Estimate(value, se, "delta method", published, _caution(n, sums.bias), n - 1)
 
 
 def _caution(n: int, bias: float) -> str:

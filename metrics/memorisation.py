@@ -266,9 +266,7 @@ def _new_authenticity(features: Space, n: int) -> Estimate | None:
 
 def _authenticity(to_train: Nearest, own: Floats) -> Estimate:
     authentic = to_train.distance > own[to_train.index, 0]
-    n = len(authentic) + 4
-    share = (authentic.sum() + 2) / n
-    return Estimate(float(authentic.mean()), float(np.sqrt(share * (1 - share) / n)), "binomial")
+    return Estimate.of_share(int(authentic.sum()), len(authentic), "binomial")
 
 
 def _closest(space: Space, kinds: Kinds) -> Indices:

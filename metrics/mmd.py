@@ -58,7 +58,7 @@ class Discrepancy:
             return Estimate(value, None, "none: a jackknife needs at least 3 images")
         without = (fake.sum() - 2 * fake) / ((m - 1) * (m - 2))
         without -= 2 * (cross.sum() - cross) / (n * (m - 1))
-        return Estimate(value, jackknife_se(without), "jackknife")
+        return Estimate(value, jackknife_se(without), "jackknife", freedom=m - 1)
 
 
 def discrepancy(

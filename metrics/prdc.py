@@ -45,8 +45,9 @@ def prdc(real: ArrayLike, fake: ArrayLike, *, k: int = 5) -> Prdc:
 
     The fakes are resampled, the reals held fixed. Density: sd over fakes / √m. Precision: the same
     with two fakes inside and two outside added (Agresti & Coull 1998), lest a share of 1 looks
-    certain. Recall and coverage: delete-one jackknife in closed form, which for such statistics is
-    on the safe side (Efron & Stein 1981): up to one and a half times the true error.
+    certain, and the interval lies around that share. Recall and coverage: delete-one jackknife in
+    closed form, which for such statistics is on the safe side (Efron & Stein 1981): up to one
+    and a half times the true error.
 
     Coverage rises with the number of fakes: those of a perfect generator cover 1 - Π (n - 1 - j) /
     (n - 1 - j + m), j = 0 … k - 1, of the reals, whatever the features, as any order of a real's
@@ -69,10 +70,13 @@ def prdc(real: ArrayLike, fake: ArrayLike, *, k: int = 5) -> Prdc:
     counts = [_count(x, a, y, reals, fakes) for a in blocks(n, BLOCK_ROWS)]
     balls = np.sum([each.balls for each in counts], axis=0)
     return Prdc(
-        precision=_share(int(np.count_nonzero(balls)), m),
+        precision=Estimate.of_share(int(np.count_nonzero(balls)), m, "Agresti-Coull"),
         recall=_with_jackknife(n, [each.recall for each in counts], enough=m > k + 1),
         density=Estimate(
-            float(balls.mean() / k), float(balls.std(ddof=1) / k / np.sqrt(m)), "sd over √n"
+            float(balls.mean() / k),
+            float(balls.std(ddof=1) / k / np.sqrt(m)),
+            "sd over √n",
+            freedom=m - 1,
         ),
         coverage=replace(
             _with_jackknife(n, [each.coverage for each in counts], enough=True),
@@ -179,15 +183,9 @@ def _recall(inside: Indices, wider: Indices, neighbours: Indices, shape: tuple[i
     )
 
 
-def _share(inside: int, of: int) -> Estimate:
-    likely = (inside + 2) / (of + 4)
-    return Estimate(inside / of, float(np.sqrt(likely * (1 - likely) / (of + 4))), "Agresti-Coull")
-
-
 def _with_jackknife(n: int, parts: list[_Share], *, enough: bool) -> Estimate:
     value = sum(part.reals for part in parts) / n
     if not enough:
         return Estimate(value, None, "none: a jackknife needs one more image than neighbours")
-    return Estimate(
-        value, jackknife_se(np.sum([part.change for part in parts], axis=0) / n), "jackknife"
-    )
+    changes = np.sum([part.change for part in parts], axis=0) / n
+    return Estimate(value, jackknife_se(changes), "jackknife", freedom=len(changes) - 1)

@@ -44,10 +44,12 @@ def _refused(name: str, why: object) -> int:
 
 
 def _in_words(error: OSError) -> object:
-    """A file where a folder is wanted is called by its name: the number 20 says nothing to anyone."""
-    if isinstance(error, NotADirectoryError) and error.filename:
+    """A file where a folder is wanted is called by its name: 17 and 20 say nothing to anyone."""
+    if isinstance(error, NotADirectoryError | FileExistsError) and error.filename:
         path = Path(os.fsdecode(error.filename))
         file = next((each for each in (path, *path.parents) if each.is_file()), path)
+        if file.is_dir():
+            return error
         return f"a folder is needed, got the file {file}"
     return error
 

@@ -109,3 +109,14 @@ def test_a_file_in_place_of_a_folder_is_called_so(tmp_path, capsys):
         == FAILED
     )
     assert capsys.readouterr().err == f"error: a folder is needed, got the file {tmp_path}/file\n"
+
+
+def test_a_file_where_a_folder_is_to_be_made_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_bytes(b"")
+
+    def run():
+        (tmp_path / "file").mkdir(parents=True, exist_ok=True)
+        return 0
+
+    assert ended("error", run, foreseen=()) == FAILED
+    assert capsys.readouterr().err == f"error: a folder is needed, got the file {tmp_path}/file\n"

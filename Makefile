@@ -31,7 +31,7 @@ types:
 	$(VENV)/mypy
 
 bench:  ## what is timed, as JSON
-	@for name in scoring coverage published web train timing metrics attacks; do $(VENV)/python -m bench.$$name --json; done
+	@for name in scoring coverage few_images published web train timing metrics attacks; do $(VENV)/python -m bench.$$name --json; done
 
 messages:  ## gather what annotators read into locale/ and compile it; needs GNU gettext
 	for domain in django djangojs; do $(VENV)/python manage.py makemessages -d $$domain --all --no-location --no-wrap \

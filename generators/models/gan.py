@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Self
 
 import torch
@@ -100,16 +101,15 @@ class Gan(Model):
 
     def judge(self, pictures: Pictures) -> Tensor:
         """Logits float32 (N,) of pictures as they are."""
-        return self._pass("discriminator", pictures.images, pictures.labels).float()
+        return self._pass("discriminator", pictures.images, pictures.labels)
 
     def _pass(self, name: str, inputs: Tensor, labels: Tensor | None) -> Tensor:
-        """Through a network, beside its reference batch if it has one."""
+        """Through a network, beside its reference batch if it has one: float32."""
         network, reference = getattr(self, name), self._references.get(name)
+        passing = network if reference is None else partial(reference.beside, network)
         with self.autocast():
-            if reference is not None:
-                return reference.beside(network, inputs, labels)
-            outputs: Tensor = network(inputs, labels)
-        return outputs
+            outputs: Tensor = passing(inputs, labels)
+        return outputs.float()
 
     def train_discriminator(
         self, real: Pictures, fake: Pictures, feed: Feed, optimisers: Optimisers, share: float

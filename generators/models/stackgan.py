@@ -69,7 +69,7 @@ class StackGan(Gan):
         """As many images of the stage."""
         z, noise = feed.normal(self.config.z_dim), feed.normal(CODE_SIZE)
         with self.autocast():
-            return Pictures(self._drawn(z, labels, noise), labels)
+            return Pictures(self._drawn(z, labels, noise).float(), labels)
 
     def _drawn(self, z: Tensor, labels: Tensor | None, noise: Tensor) -> Tensor:
         if not self.on_second:

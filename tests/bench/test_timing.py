@@ -214,9 +214,10 @@ def test_page_and_compositor_see_every_trial_in_a_real_browser():
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     result = json.loads(done.stdout.splitlines()[-1])
-    together = result["results"][-1]
+    *each, together = result["results"]
     assert 4 < result["frame_ms"] < 40
     for clock in timing.CLOCKS:
         assert together[clock]["n"] == len(timing.DURATIONS_MS)
-        assert together[clock]["worst_ms"] > -min(timing.DURATIONS_MS)  # every image was shown
+        for row in each:  # every image was shown, however short a busy machine cut it
+            assert row[clock]["worst_ms"] > -row["requested_ms"]
     assert result["jspsych"] == {"absent": "not asked for"}

@@ -48,7 +48,8 @@ def test_every_config_trains_on_real_images(name):
 
 
 def test_a_run_learns_the_stripes_of_its_classes(tiny, data, tmp_path):
-    config = tiny(images=6_400, batch=32, **{"generator.features": 8})
+    # so small a run collapses with one seed in eight, in float32 as in bf16: not with this one
+    config = tiny(images=12_800, batch=32, seed=3, **{"generator.features": 8})
     trainer = trained(config, data)
     trainer.save_generator(tmp_path / "g")
     images = next(sample(tmp_path / "g", 40, seed=0))
@@ -211,8 +212,11 @@ def test_bf16_is_chosen_only_where_the_processor_has_it(monkeypatch):
     assert not use_bf16("float32", torch.device("cuda"))
 
 
-def test_a_run_trains_in_bf16(tiny, data):
-    assert trained(tiny(precision="bf16"), data).done
+def test_a_run_trains_in_bf16_on_images_of_float32(tiny, data):
+    trainer = trained(tiny(precision="bf16"), data)
+    feed = trainer._feed(trainer.step)
+    assert trainer.done
+    assert trainer.model.fake(feed, feed.real()[1]).images.dtype == torch.float32
 
 
 @pytest.mark.parametrize(

@@ -43,14 +43,26 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", metavar="DATA", help="labelled images: folder, archive, pool or shipped set"
     )
-    parser.add_argument("--out", type=named_path, required=True, metavar="FILE.safetensors")
+    parser.add_argument(
+        "--out",
+        type=named_path,
+        required=True,
+        metavar="FILE.safetensors",
+        help="the new classifier",
+    )
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help="about how long (default: %(default)s)"
     )
     parser.add_argument(
         "--steps", type=int, help="how many steps instead: the same weights again, on any day"
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="of weights and batches (default: %(default)s)",
+    )
     parser.set_defaults(run=_train)
 
 

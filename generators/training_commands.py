@@ -42,7 +42,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="folder, archive, .npz, .zarr or idx of images, or a shipped set such as mnist",
     )
-    parser.add_argument("--out", type=named_path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--out", type=named_path, required=True, metavar="DIR", help="the folder of the run"
+    )
     parser.add_argument("--seed", type=int, help="instead of the config's")
     parser.add_argument(
         "--set",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -43,19 +43,23 @@ def source_of_webdataset(files: Sequence[File], split: str) -> Source:
 
     def entries() -> Iterator[Entry]:
         for entry in source:
-            yield _with_class(entry, classes.get(str(PurePosixPath(entry.name).with_suffix(""))))
+            yield _with_class(entry, classes)
 
     return replace(source, labelled=True, entries=entries, class_names=None, warning="")
 
 
-def _with_class(entry: Entry, file: File | None) -> Entry:
+def _with_class(entry: Entry, classes: Mapping[str, File]) -> Entry:
     try:
-        return replace(entry, label=_class(file))
+        return replace(entry, label=_class(entry.name, classes))
     except Rejection as reason:
         return replace(entry, decode=partial(_refused, str(reason)))
 
 
-def _class(file: File | None) -> int:
+def _class(name: str, classes: Mapping[str, File]) -> int:
+    path = PurePosixPath(name)
+    file, sample = classes.get(str(path.with_suffix(""))), path.name.split(".")[0]
+    if file is None and str(path.with_name(sample)) in classes:
+        raise Rejection(f"is a further image of {sample}: keep one image beside each .cls")
     if file is None:
         raise Rejection("has no .cls beside it, as others have")
     text = read_bytes(file).decode("ascii", "replace").strip()

@@ -57,7 +57,9 @@ def _add_attack(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.safetensors",
         help="whose codes latent searches",
     )
-    parser.add_argument("--out", type=named_path, required=True, metavar="FOLDER")
+    parser.add_argument(
+        "--out", type=named_path, required=True, metavar="FOLDER", help="of the images and figures"
+    )
     parser.add_argument("--target", metavar="CLASS", help="the class they are to be taken for")
     parser.add_argument("--closeness", type=float, metavar="λ", help="of forge-from-image")
     parser.add_argument(
@@ -69,7 +71,13 @@ def _add_attack(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_transfer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--classifiers", nargs="+", required=True, metavar="CLASSIFIER")
+    parser.add_argument(
+        "--classifiers",
+        nargs="+",
+        required=True,
+        metavar="CLASSIFIER",
+        help="at least two; each is attacked, and all are shown what deceived it",
+    )
     parser.add_argument("--attack", default="pgd", metavar="NAME", help="default: %(default)s")
     parser.add_argument("--data", required=True, metavar="SOURCE", help="labelled images")
     _add_plan(parser)
@@ -83,8 +91,20 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--norm", help=f"how it is measured: {' or '.join(NORMS)}")
     parser.add_argument("--steps", type=int, metavar="K", help="of square: queries")
-    parser.add_argument("--images", type=int, default=Plan.images, metavar="N")
-    parser.add_argument("--seed", type=int, default=Plan.seed, metavar="S")
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=Plan.images,
+        metavar="N",
+        help="how many are changed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=Plan.seed,
+        metavar="S",
+        help="of the choice of images and of chance in the attack (default: %(default)s)",
+    )
     parser.add_argument(
         "--resize", action="store_true", help="bring the images to the classifier's size"
     )

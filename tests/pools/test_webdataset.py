@@ -67,6 +67,15 @@ def test_an_image_without_its_cls_is_refused(shard, tarred):
         load(tarred(files.items()))
 
 
+def test_a_second_image_of_a_sample_is_refused(shard, tarred):
+    files = shard({".cls": b"1"})
+    files["001.mask.png"] = files["001.png"]
+    with pytest.raises(
+        BadImages, match=r"001.mask.png: is a further image of 001: keep one image beside each .cls"
+    ):
+        load(tarred(files.items()))
+
+
 def test_the_halves_of_the_data_keep_their_classes(shard, tree):
     files = {f"test/{name}": data for name, data in shard({".cls": b"2"}).items()}
     files |= {f"train/{name}": data for name, data in shard({".cls": b"1"}).items()}

@@ -52,7 +52,13 @@ def add_parser(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--steps", type=int, help="how many steps instead: the same weights again, on any day"
     )
-    parser.add_argument("--seed", type=int, default=USUAL.seed)
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=USUAL.seed,
+        metavar="S",
+        help="of weights, batches and attacks (default: %(default)s)",
+    )
     parser.add_argument(
         "--images", type=int, default=USUAL.images, metavar="N",
         help="how many of the held-out images are attacked (default: %(default)s)",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIMES = Path("/proc/stat")  # Linux alone has it
+STEERING = ("OPENBLAS_", "MKL_", "OMP_", "KMP_", "DNNL_", "ONEDNN_")
 QUIET = 0.1
 
 
@@ -70,4 +71,10 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
         "system": platform.system(),
+        "told": told(),
     }
+
+
+def told() -> dict[str, str]:
+    """What the environment tells the libraries that compute: they are then not as they come."""
+    return {name: os.environ[name] for name in sorted(os.environ) if name.startswith(STEERING)}

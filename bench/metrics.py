@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import metrics_arithmetic, metrics_network
-from bench.machine import machine
+from bench.machine import machine, told
 from bench.metrics_environment import Peers, find_peers
 from bench.metrics_rows import Found, as_lines
 from bench.metrics_sides import Bench
@@ -97,6 +97,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Measure and print."""
     options = parse()
+    for name, value in told().items():
+        print(f"{name}={value} is set: it steers the libraries of every side", file=sys.stderr)
     result = measure(options, find_peers())
     if options.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))

@@ -44,7 +44,7 @@ def kid(bench: Bench) -> list[Found]:
         for name in ("torch-fidelity", "torchmetrics")
     }
     (exact, both), theirs = bench.in_turn(
-        bench.one_core, [_kid(paths, subsets=0), _kid(paths, subsets=100)], peers
+        bench.one_core, [_kid(paths, subsets=0), _kid(paths, subsets=100)], peers, warm=True
     )
     what = f"KID, n = {PAIRWISE:,}, d = {DIMENSIONS:,}, all pairs"
     rows = [
@@ -67,7 +67,7 @@ def prdc(bench: Bench) -> list[Found]:
     """Precision, recall, density and coverage beside the package prdc."""
     paths = _pairwise(bench, PAIRWISE)
     task = _prdc(paths)
-    (ours,), theirs = bench.in_turn(bench.one_core, [task], {"prdc": task})
+    (ours,), theirs = bench.in_turn(bench.one_core, [task], {"prdc": task}, warm=True)
     outcome = theirs["prdc"]
     error = None
     if isinstance(outcome, Done):

@@ -147,6 +147,19 @@ def attempt(side: Side, task: Task) -> Outcome:
         return str(error)
 
 
+def warmed(turn: Callable[[], Outcome]) -> Callable[[], Outcome]:
+    """Have a turn taken twice, of which the second counts.
+
+    Memory that a virtual machine gave back while others had their turns is there again by then.
+    """
+
+    def second() -> Outcome:
+        turn()
+        return turn()
+
+    return second
+
+
 def alternate(turns: Sequence[Callable[[], Outcome]], times: int) -> list[Outcome]:
     """Take turns, several times over; return of each the median one, or why there is none."""
     rounds = [[turn() for turn in turns] for _ in range(times)]

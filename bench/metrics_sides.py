@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 
 from bench import metrics_environment
 from bench.metrics_environment import Peers
-from bench.metrics_process import Done, Outcome, Side, Task, TaskFailed, alternate, attempt, side
+from bench.metrics_process import (
+    Done,
+    Outcome,
+    Side,
+    Task,
+    TaskFailed,
+    alternate,
+    attempt,
+    side,
+    warmed,
+)
 from bench.metrics_weights import seeded_state
 
 
@@ -62,11 +72,17 @@ class Bench:
         return side(Path(sys.executable), "bench.metrics_ours", cores)
 
     def in_turn(
-        self, cores: Sequence[int], ours: Sequence[Task], theirs: Mapping[str, Task]
+        self,
+        cores: Sequence[int],
+        ours: Sequence[Task],
+        theirs: Mapping[str, Task],
+        *,
+        warm: bool = False,
     ) -> tuple[list[Done], dict[str, Outcome]]:
         """Do our tasks and each peer's on the same cores, in turn; return each one's median.
 
-        A peer that cannot do its task has the reason for it instead; ours have to be done.
+        A peer that cannot do its task has the reason for it instead; ours have to be done. If `warm`,
+        every turn is of two, and the second counts.
         """
         with ExitStack() as stack:
             us = stack.enter_context(self.ours(cores))
@@ -74,7 +90,7 @@ class Bench:
                 us.prepare(task)
             turns: list[Callable[[], Outcome]] = [partial(us.do, task) for task in ours]
             turns += [self.turn(stack, cores, peer, task) for peer, task in theirs.items()]
-            outcomes = alternate(turns, self.repeats)
+            outcomes = alternate([warmed(turn) for turn in turns] if warm else turns, self.repeats)
         done = cast(list[Done], outcomes[: len(ours)])
         return done, dict(zip(theirs, outcomes[len(ours) :], strict=True))
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bench import machine
-from bench.machine import Busy, await_quiet, busy_cores, core_times, watched
+from bench.machine import Busy, await_quiet, busy_cores, core_times, told, watched
 
 needs_times = pytest.mark.skipif(not machine.TIMES.exists(), reason="this system has no /proc/stat")
 
@@ -56,3 +56,11 @@ def test_busy_cores_are_busy_until_the_end():
     assert busy.share > 0.5
     assert len(processes) == os.cpu_count()
     assert all(process.poll() is not None for process in processes)
+
+
+def test_what_libraries_are_told_is_said_beside_the_figures(monkeypatch):
+    for name in told():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("UNCANNY_DATA_DIR", "data")
+    assert machine.machine()["told"] == {"OPENBLAS_CORETYPE": "Haswell"}

@@ -12,7 +12,16 @@ import torch
 
 from bench import metrics, metrics_arithmetic, metrics_environment, metrics_network
 from bench.metrics_environment import PEERS, PINS, Peers, find_peers, folder, pinned
-from bench.metrics_process import Done, Task, TaskFailed, alternate, attempt, side, together
+from bench.metrics_process import (
+    Done,
+    Task,
+    TaskFailed,
+    alternate,
+    attempt,
+    side,
+    together,
+    warmed,
+)
 from bench.metrics_rows import Quantity, Row, as_lines, row_of
 from bench.metrics_sides import Bench
 from bench.metrics_stream import DIMENSIONS, CheapExtractor, StreamedPool
@@ -92,6 +101,13 @@ def test_turns_alternate_and_the_median_of_each_is_kept():
     outcomes = alternate([turn("a", [5, 1, 3]), turn("b", [2, 9, 8])], 3)
     assert [each.seconds for each in outcomes] == [3, 8]
     assert order == ["a", "b"] * 3
+
+
+def test_of_a_warmed_turn_the_second_counts():
+    taken = iter([done(9.0), done(2.0), done(8.0), done(3.0)])
+    (outcome,) = alternate([warmed(lambda: next(taken))], 2)
+    assert outcome.seconds == 2.0
+    assert next(taken, None) is None
 
 
 def test_of_two_the_faster_is_kept_and_of_a_failure_the_reason():

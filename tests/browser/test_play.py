@@ -227,6 +227,34 @@ def test_strokes_become_a_picture_and_can_be_taken_back(visit):
     assert_accessible(page)
 
 
+def test_lines_are_drawn_by_keys_alone(visit):
+    page = visit("edges")
+    output, canvas, tip = (page.locator(f"#{name}") for name in ("output", "canvas", "tip"))
+    expect(output).to_have_attribute("alt", "What the network makes of no lines")
+    empty = output.get_attribute("src")
+    page.locator("#width").focus()
+    page.keyboard.press("Tab")  # what cannot be undone or cleared is passed by
+    expect(canvas).to_be_focused()
+    expect(tip).to_be_hidden()
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(tip).to_be_visible()
+    expect(output).to_have_attribute("src", empty)
+    for key in ("Space", "Shift+ArrowRight", "ArrowDown", "ArrowDown", "Space", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("status").filter(has_text="The pen is lifted")).to_have_count(1)
+    expect(output).to_have_attribute("alt", "What the network makes of your lines")
+    expect(output).not_to_have_attribute("src", empty)
+    assert_accessible(page)
+    page.keyboard.press("Control+z")  # the stroke as a whole
+    expect(output).to_have_attribute("src", empty)
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    expect(tip).to_be_hidden()
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#pen-said")).to_have_text("The pen is lifted")
+
+
 @pytest.mark.parametrize("task", ["edges", "classes", "enlarge"])
 def test_on_a_phone_an_example_brings_its_picture_into_view(visit, task):
     page = visit(task, has_touch=True, viewport={"width": 390, "height": 740})

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Drawing } from "../../evalsite/static/play/drawing.js";
+import { KeyedPen } from "../../evalsite/static/play/keyed_pen.js";
 import { Latest } from "../../evalsite/static/play/latest.js";
 import { Player } from "../../evalsite/static/play/player.js";
 import { Failure, post } from "../../evalsite/static/play/server.js";
@@ -218,4 +219,28 @@ test("what is wrong is said in words: the server's own, or that it is out of ord
   assert.match(await failing(reply(403, "<h1>", "text/html")), /answered 403. Reload/);
   assert.match(await failing(reply(404, "<h1>", "text/html")), /was deleted while this page was open/);
   assert.match(await failing(async () => Promise.reject(new TypeError("fetch failed"))), /cannot be reached/);
+});
+
+/* The pen of the keys */
+
+test("keys move a pen within the sheet, and draw while it is down", () => {
+  const pen = new KeyedPen(28);
+  assert.equal(pen.press({ key: "ArrowLeft" }), "moved");
+  assert.deepEqual(pen.point, [13, 14]);
+  assert.equal(pen.press({ key: " " }), "begun");
+  assert.equal(pen.press({ key: "ArrowDown", shiftKey: true }), "drawn");
+  assert.deepEqual(pen.point, [13, 18]);
+  for (let step = 0; step < 9; step++) pen.press({ key: "ArrowDown", shiftKey: true });
+  assert.deepEqual(pen.point, [13, 28]);
+  assert.equal(pen.press({ key: " " }), "lifted");
+  assert.equal(pen.press({ key: "ArrowUp" }), "moved");
+  assert.equal(pen.press({ key: "Tab" }), null);
+});
+
+test("a stroke of keys is one step, whose points stay where they were", () => {
+  const pen = new KeyedPen(4);
+  pen.press({ key: " " });
+  const before = pen.point;
+  pen.press({ key: "ArrowRight" });
+  assert.deepEqual(before, [2, 2]);
 });

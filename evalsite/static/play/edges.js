@@ -1,6 +1,7 @@
 /** The page on which one draws: strokes go to the network a few times a second. */
 
 import { Drawing } from "./drawing.js";
+import { KeyedPen } from "./keyed_pen.js";
 import { Latest, pause } from "./latest.js";
 import { byId, onExample, show, turn } from "./turning.js";
 
@@ -14,6 +15,7 @@ canvas.width = canvas.height = side * scale;
 const context = canvas.getContext("2d");
 const drawing = new Drawing();
 let pen = null; // the pointer that draws
+const keyed = new KeyedPen(side);
 const sent = new Latest({ send, pause, pauseMs: PAUSE_MS });
 
 function renew() {
@@ -40,6 +42,7 @@ function pointOf({ clientX, clientY }) {
 canvas.addEventListener("pointerdown", (event) => {
   if (pen !== null || event.button) return;
   pen = event.pointerId;
+  liftKeyed();
   canvas.setPointerCapture(pen);
   drawing.begin(Number(byId("width").value), pointOf(event));
   forget();
@@ -54,6 +57,37 @@ canvas.addEventListener("pointermove", (event) => {
 
 canvas.addEventListener("lostpointercapture", () => (pen = null));
 
+canvas.addEventListener("keydown", (event) => {
+  if (pen !== null || event.ctrlKey || event.metaKey || event.altKey || (event.key === " " && event.repeat)) return;
+  const done = keyed.press(event);
+  if (!done) return;
+  event.preventDefault();
+  if (done === "begun") {
+    drawing.begin(Number(byId("width").value), keyed.point);
+    forget();
+  }
+  if (done === "drawn") drawing.extend(keyed.point);
+  if (done === "begun" || done === "drawn") renew();
+  showKeyed();
+});
+
+canvas.addEventListener("blur", liftKeyed);
+
+/** Where the pen of the keys is, which those who use them alone see. */
+function showKeyed() {
+  const [x, y] = keyed.point.map((at) => `${(100 * at) / side}%`);
+  Object.assign(byId("tip").style, { left: x, top: y });
+  byId("tip").hidden = false;
+  byId("tip").classList.toggle("down", keyed.isDown);
+  byId("pen-said").textContent = keyed.isDown ? "The pen is down" : "The pen is lifted";
+}
+
+function liftKeyed() {
+  keyed.lift();
+  byId("tip").hidden = true;
+  byId("pen-said").textContent = "";
+}
+
 /** The real image beside the lines is theirs no more. */
 function forget() {
   byId("original-figure").hidden = true;
@@ -61,6 +95,7 @@ function forget() {
 
 function undo() {
   if (pen !== null) return;
+  liftKeyed();
   drawing.undo();
   forget();
   renew();
@@ -68,6 +103,7 @@ function undo() {
 
 byId("undo").addEventListener("click", undo);
 byId("clear").addEventListener("click", () => {
+  liftKeyed();
   drawing.clear();
   forget();
   renew();

@@ -15,7 +15,7 @@ from generators.health import Verdict
 QUALITY = f"FD∞-{EXTRACTOR}"
 """What checkpoints and finished pools are both measured by."""
 
-SORTS = ("state", "quality", "verdicts")
+SORTS = ("training", "state", "quality", "verdicts")
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ def in_order(rows: Sequence[Row], order: str) -> list[Row]:
 
 def _value(row: Row, key: str) -> Any:
     own = {
+        "training": row.run.pk,
         "state": row.run.state,
         "quality": row.score.value if row.score else None,
         "verdicts": len(row.verdicts),
@@ -106,8 +107,14 @@ def _comparable(value: Any) -> tuple[bool, float, str]:
 
 
 def headings(sweep: Sweep, order: str) -> list[Heading]:
-    titles = {"state": "State", "quality": figure(QUALITY).heading, "verdicts": "Verdicts"}
-    keys = [*_keys(sweep), *SORTS]
+    titles = {
+        "training": "Training",
+        "state": "State",
+        "quality": figure(QUALITY).heading,
+        "verdicts": "Verdicts",
+    }
+    first, *last = SORTS
+    keys = [first, *_keys(sweep), *last]
     return [
         Heading(
             titles.get(key, key),

@@ -259,8 +259,9 @@ def test_rows_are_sorted_by_any_column_what_is_unknown_last(client, sweep):
     assert order("-quality") == [0, 2, 1, 3]
     assert order("batch") == [0, 2, 1, 3]
     assert order("-loss") == [2, 3, 0, 1]
+    assert order("-training") == [3, 2, 1, 0]
     page = client.get(made.get_absolute_url(), {"sort": "-batch"}).content.decode()
-    assert re.search(r'aria-sort="descending"><a href="\?sort=batch">batch', page)
+    assert re.search(r'aria-sort="descending"><a id="by-\d" href="\?sort=batch">batch', page)
 
 
 def test_a_verdict_stands_in_its_row(client, sweep):
